@@ -1,0 +1,50 @@
+# Every command a person needs. `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+export CARGO_TERM_COLOR ?= auto
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+setup: ## install what the build and the tests need (safe to repeat)
+	@tests/env/install.sh build
+
+guests: setup ## build the library and the hostile guests for wasm32-wasip2
+	@capsules/build.sh
+
+demo: guests ## sign, run, deny, cut, kill and audit in one screen (release build)
+	cargo build --release -p soma
+	@tests/env/demo.sh $(TARGET)/release/soma
+
+test: guests ## all tests, with real servers on loopback
+	@tests/env/install.sh test
+	cargo build -p soma
+	cargo test --workspace --no-fail-fast
+
+bench: guests ## measure against bare wasmtime and the wasmtime command; writes docs/benchmarks.md
+	@tests/env/install.sh bench
+	cargo build --release -p soma -p soma-bench
+	$(TARGET)/release/soma-bench
+
+lint: ## formatting, clippy, licences, bans, sources, advisories
+	@tests/env/install.sh lint
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	@tests/env/lint.sh
+
+docs: ## the API documentation without a warning, and the book's links
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
+	@tests/env/docs.sh
+
+coverage: guests ## line coverage of soma-policy, soma-capsule and soma-host
+	@tests/env/install.sh coverage
+	@tests/env/coverage.sh
+
+install: guests ## put `soma` on the path
+	cargo install --path host/cli --locked
+
+fmt: ## format everything
+	cargo fmt --all
+
+.PHONY: help setup guests demo test bench lint docs coverage install fmt

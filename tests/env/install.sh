@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Installs what a make target needs, by the ordinary package clients, and says so.
+# Usage: install.sh build|test|lint|bench|coverage. Safe to repeat; what is there is left alone.
+# Tools go to one cache folder outside the checkout, by name and version.
+set -euo pipefail
+tools="${XDG_CACHE_HOME:-$HOME/.cache}/soma/tools"
+mkdir -p "$tools"
+say() { printf 'setup: %s\n' "$*"; }
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+wasm_target() {
+  rustup target list --installed | grep -qx wasm32-wasip2 && return
+  say "adding the Rust target wasm32-wasip2"
+  rustup target add wasm32-wasip2
+}
+
+component() { # rustup component
+  rustup component list --installed | grep -q "^$1" && return
+  say "adding the Rust component $1"
+  rustup component add "$1"
+}
+
+debian() { # program package
+  command -v "$1" >/dev/null && return
+  say "installing the Debian package $2"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$2" >/dev/null || {
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$2" >/dev/null
+  }
+}
+
+crate() { # name version
+  local root="$tools/$1-$2"
+  [ -x "$root/bin/${3:-$1}" ] && return
+  say "building $1 $2 (some minutes, once)"
+  CARGO_TARGET_DIR="$tools/build" cargo install "$1" --version "=$2" --locked --root "$root" --quiet
+}
+
+case "${1:-build}" in
+  build) wasm_target ;;
+  test) debian skopeo skopeo ;;
+  lint)
+    component clippy
+    component rustfmt
+    crate cargo-deny 0.20.2
+    crate cargo-audit 0.22.2
+    ;;
+  bench) crate wasmtime-cli 48.0.8 wasmtime ;;
+  coverage)
+    component llvm-tools
+    crate cargo-llvm-cov 0.9.1
+    ;;
+  *) echo "install.sh: unknown set '$1': build, test, lint, bench or coverage" >&2; exit 2 ;;
+esac

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# The checks that are not the compiler's: bans, licences, sources, advisories, and our own words.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+tools="${XDG_CACHE_HOME:-$HOME/.cache}/soma/tools"
+
+"$tools/cargo-deny-0.20.2/bin/cargo-deny" --log-level warn check bans licenses sources
+
+audit="$tools/cargo-audit-0.22.2/bin/cargo-audit"
+if [ -n "${SOMA_ADVISORY_DB:-}" ]; then
+  # cargo-audit opens a git repository only: make one of the folder, outside both checkouts.
+  db="$tools/advisory-db"
+  rm -rf "$db" && mkdir -p "$db" && cp -r "$SOMA_ADVISORY_DB/." "$db/"
+  git -C "$db" init -q
+  git -C "$db" add -A
+  git -C "$db" -c user.name=soma -c user.email=soma@localhost commit -qm "advisories"
+  "$audit" audit --db "$db" --no-fetch --stale
+else
+  "$audit" audit
+fi
+
+# One room links imports, one builds the engine's configuration, one may use unsafe.
+only_in() { # pattern file
+  local elsewhere
+  elsewhere=$(git grep -nE "$1" -- 'host/**/*.rs' ':!host/**/tests/**' | grep -vE "^$2:" | grep -vE '^[^:]+:[0-9]+:\s*//' || true)
+  [ -z "$elsewhere" ] || { echo "lint: '$1' belongs in $2 only:"; echo "$elsewhere"; exit 1; }
+}
+only_in '::add_to_linker' host/runtime/src/linker.rs
+only_in 'wasmtime::Config|Config::new\(\)' host/runtime/src/engine.rs
+only_in 'unsafe \{' host/runtime/src/cache.rs
+# The control plane never links the engine, the pure room never does I/O.
+for pure in std::fs std::net std::time::SystemTime std::time::Instant tokio:: getrandom; do
+  if git grep -n "$pure" -- 'policy/src/*.rs' 'policy/src/**/*.rs' | grep -v '//' | grep -q .; then
+    echo "lint: soma-policy does no I/O, but uses $pure"; exit 1
+  fi
+done
