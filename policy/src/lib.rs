@@ -1,1 +1,62 @@
-//! Room under construction.
+//! Who may do what, how much, and the record of it.
+//!
+//! Everything here is a pure rule over values: patterns, grants, limits, decisions, receipts and kill
+//! orders. The crate does no I/O, reads no clock, draws no randomness and starts no task: time, ids and
+//! file contents come in as values, so that each rule can be tested in microseconds and replayed.
+//!
+//! The one-way flow is `InstallationSpec` → `Installation` → `Authorised`,
+//! and a host call is a canonical request that an `Authorised` permits or denies with a [`Denial`].
+#![forbid(unsafe_code)]
+
+mod amount;
+mod audit;
+pub mod canonical;
+mod capability;
+mod code;
+mod denial;
+mod grant;
+mod id;
+mod kill;
+mod limits;
+mod outcome;
+mod pattern;
+mod receipt;
+mod suggest;
+mod text;
+
+pub use amount::{AmountError, Bytes, Currency, Millis, Money, Period, Rate};
+pub use audit::{AuditEvent, AuditKind};
+pub use canonical::CanonicalError;
+pub use capability::{
+    Access, BudgetDeclaration, CapabilityKind, CapabilityRef, ClocksDeclaration, ConfigDeclaration, ConfigKey,
+    Declarations, EmitDeclaration, FilesDeclaration, GuestPath, HttpDeclaration, KvDeclaration, Label, LabelSet,
+    LoggingDeclaration, RandomDeclaration, SecretDeclaration, SecretPlace, SecretSlot, ServeDeclaration,
+    ToolDeclaration, Transfer,
+};
+pub use code::{Code, CodeEntry};
+pub use denial::{Decision, Denial, Layer};
+pub use grant::{
+    BudgetGrant, ClocksGrant, ConfigGrant, EmitGrant, FilesGrant, Grants, HttpGrant, KvGrant, LoggingGrant,
+    RandomGrant, SecretGrant, ServeGrant, ToolGrant,
+};
+pub use id::{
+    BootId, CallId, CapabilityName, CapsuleName, Digest, EnvironmentId, Fingerprint, FunctionName, HostId, IdError,
+    InstallationId, InstallationKey, JournalId, LeaseId, OrderId, OrgId, PublisherName, RegionId, SecretName,
+    Timestamp, TokenId, Uptime,
+};
+pub use kill::{
+    KillError, KillOrder, KillScope, KillSet, KillState, KillSubject, Lift, LiftReason, Operator, Operators,
+    OperatorsError, OrderStatus, Reason, SUSPENSION, ScopeError, Severity, Signed, Standing,
+};
+pub use limits::{Limits, LimitsAsk};
+pub use outcome::{LimitKind, Outcome};
+pub use pattern::{
+    HostPattern, IpRule, KeyPrefix, Method, MethodSet, Origin, OriginPattern, PathPattern, PatternError, Scheme,
+    VersionRange, peer_is_public,
+};
+pub use receipt::{
+    BootRecord, CallFacts, DenialSummary, FeedPosition, JournalEntry, KillRecord, LeaseRecord, Receipt, StartRecord,
+    UptimeMark, Usage, UsageMark,
+};
+pub use suggest::{did_you_mean, explain_serde, suggest};
+pub use text::decimal;
