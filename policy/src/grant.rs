@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::amount::Bytes;
 use crate::capability::{
-    Access, CapabilityKind, CapabilityRef, ConfigKey, Declarations, LabelSet, Transfer,
+    Access, CapabilityKind, CapabilityRef, ConfigKey, Declarations, Label, LabelSet, Transfer,
 };
 use crate::id::{CapabilityName, CapsuleName, FunctionName, InstallationId, SecretName};
 use crate::pattern::{KeyPrefix, MethodSet, OriginPattern, PathPattern, VersionRange};
@@ -187,9 +187,14 @@ impl Grants {
     }
 
     /// Exactly what is declared, written out; a secret is taken from a stored one of its own name.
+    ///
+    /// What the installation reads may go back into its own stores, and what a server answered to a
+    /// secret may go back to a server that has one. All else that is labelled stays until cleared.
     #[must_use]
     pub fn as_declared(declared: &Declarations) -> Self {
         let named = |name: &CapabilityName| name.as_str().parse().ok().map(|from| SecretGrant { from });
+        let answers = LabelSet::EMPTY.with(Label::SecretDerived);
+        let stays = answers.with(Label::TenantData);
         Self {
             budget: declared.budget.as_ref().map(|_| BudgetGrant {}),
             clocks: declared.clocks.as_ref().map(|d| ClocksGrant { precise: d.precise }),
@@ -197,21 +202,21 @@ impl Grants {
             emit: each(&declared.emit, |d| EmitGrant { events: d.events, per_call: d.per_call }),
             files: each(&declared.files, |d| FilesGrant {
                 access: d.access,
-                clears: LabelSet::EMPTY,
+                clears: stays,
                 inodes: d.inodes,
                 quota: d.quota,
             }),
-            http: each(&declared.http, |d| HttpGrant {
-                clears: LabelSet::EMPTY,
+            http: declared.http.iter().map(|(name, d)| (name.clone(), HttpGrant {
+                clears: if declared.secret.values().any(|s| s.place.http == *name) { answers } else { LabelSet::EMPTY },
                 methods: d.methods,
                 origin: d.origin.clone(),
                 paths: d.paths.clone(),
                 per_call: d.per_call,
                 per_day: d.per_day,
-            }),
+            })).collect(),
             kv: each(&declared.kv, |d| KvGrant {
                 access: d.access,
-                clears: LabelSet::EMPTY,
+                clears: stays,
                 prefix: d.prefix.clone(),
                 quota: d.quota,
             }),
@@ -333,5 +338,33 @@ mod tests {
         assert!(grants.list().is_empty());
         let odd = CapabilityRef::named(CapabilityKind::Budget, "x".parse().unwrap());
         assert!(!grants.remove(&odd) && !grants.remove(&CapabilityRef::of(CapabilityKind::Http)));
+    }
+
+    #[test]
+    fn labelled_data_may_return_where_it_came_from_and_nowhere_else() {
+        let declared: Declarations = toml::from_str(
+            r#"
+            [http.with-secret]
+            origin = "https://a.example:443"
+            methods = ["GET"]
+            paths = ["/**"]
+            [http.plain]
+            origin = "https://b.example:443"
+            methods = ["GET"]
+            paths = ["/**"]
+            [secret.token]
+            place = { http = "with-secret", header = "authorization" }
+            [kv.own]
+            prefix = "a/"
+            access = "read-write"
+            quota = "1 B"
+        "#,
+        )
+        .unwrap();
+        let grants = Grants::as_declared(&declared);
+        let clears = |name: &str| grants.http[&name.parse::<CapabilityName>().unwrap()].clears;
+        assert!(clears("plain").is_empty());
+        assert_eq!(clears("with-secret"), LabelSet::EMPTY.with(Label::SecretDerived));
+        assert!(Label::ALL.iter().all(|label| grants.kv.values().all(|kv| kv.clears.has(*label))));
     }
 }
