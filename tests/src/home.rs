@@ -113,16 +113,7 @@ impl TestHome {
     /// # Errors
     /// If the files cannot be written.
     pub fn peers(&self, authority: &Authority, peers: &[(&str, SocketAddr)]) -> anyhow::Result<()> {
-        let policy = self.home.join("policy");
-        std::fs::write(policy.join(ANCHOR), authority.pem())?;
-        let mut text = String::new();
-        for (origin, address) in peers {
-            writeln!(
-                text,
-                "[[peer]]\norigin = \"{origin}\"\naddress = \"{address}\"\nanchor = \"{ANCHOR}\"\n"
-            )?;
-        }
-        std::fs::write(policy.join("peers.toml"), text).context("peers.toml cannot be written")
+        write_peers(&self.home.join("policy"), authority, peers)
     }
 
     /// The file of an installation of the default tenant.
@@ -143,4 +134,24 @@ impl TestHome {
         std::fs::write(&new, text.replace(from, to))?;
         Ok(std::fs::rename(new, path)?)
     }
+}
+
+/// Writes `peers.toml` and the trust anchor into an operator's policy folder.
+///
+/// # Errors
+/// If the files cannot be written.
+pub fn write_peers(
+    policy: &Path,
+    authority: &Authority,
+    peers: &[(&str, SocketAddr)],
+) -> anyhow::Result<()> {
+    std::fs::write(policy.join(ANCHOR), authority.pem())?;
+    let mut text = String::new();
+    for (origin, address) in peers {
+        writeln!(
+            text,
+            "[[peer]]\norigin = \"{origin}\"\naddress = \"{address}\"\nanchor = \"{ANCHOR}\"\n"
+        )?;
+    }
+    std::fs::write(policy.join("peers.toml"), text).context("peers.toml cannot be written")
 }

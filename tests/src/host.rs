@@ -140,6 +140,21 @@ impl TestHost {
         reply(self.request(Method::POST, &route).json(arguments).send().await?).await
     }
 
+    /// Calls a function with another token.
+    ///
+    /// # Errors
+    /// If the host does not answer.
+    pub async fn call_as(
+        &self,
+        token: &str,
+        id: &str,
+        function: &str,
+        arguments: &Value,
+    ) -> anyhow::Result<Reply> {
+        let route = format!("{}/v1/installations/{id}/calls/{function}", self.url);
+        reply(self.client.post(route).bearer_auth(token).json(arguments).send().await?).await
+    }
+
     /// Calls a function and streams its events.
     ///
     /// # Errors
@@ -202,7 +217,15 @@ impl TestHost {
 /// # Errors
 /// If the command fails.
 pub async fn mint(home: &Path, rights: &[&str]) -> anyhow::Result<String> {
-    let mut command = Soma::new(home)?.args(["token", "new", "--tenant", "local", "--ttl", "1h"]);
+    mint_for(home, "local", rights).await
+}
+
+/// Mints a token of a tenant.
+///
+/// # Errors
+/// If the command fails.
+pub async fn mint_for(home: &Path, tenant: &str, rights: &[&str]) -> anyhow::Result<String> {
+    let mut command = Soma::new(home)?.args(["token", "new", "--tenant", tenant, "--ttl", "1h"]);
     for right in rights {
         command = command.args(["--can", right]);
     }

@@ -11,7 +11,7 @@ pub mod github;
 pub mod guests;
 pub mod home;
 pub mod host;
-// pub mod package;
+pub mod package;
 pub mod report;
 pub mod server;
 pub mod sse;

@@ -6,7 +6,7 @@
 
 mod all {
     mod first_call;
-    // mod hostile;
+    mod hostile;
     mod library;
     mod range;
 }

@@ -98,7 +98,13 @@ fn finish(table: &Table, lines: &[Line], peak: u64) {
         .iter()
         .map(|line| {
             let met = if line.met { "ok" } else { "MISSED" };
-            vec![line.guest.clone(), line.expected.clone(), line.got.clone(), format!("{} ms", line.milliseconds), met.to_owned()]
+            vec![
+                line.guest.clone(),
+                line.expected.clone(),
+                line.got.clone(),
+                format!("{} ms", line.milliseconds),
+                met.to_owned(),
+            ]
         })
         .collect();
     println!("{}", report::table(&["guest", "expected", "got", "time", ""], &rows));

@@ -58,10 +58,14 @@ async fn streamed(row: &Row, host: &TestHost, arguments: &serde_json::Value) -> 
 /// What the attack did to the world outside of the host.
 fn outside(row: &Row, place: &Place, got: &mut Got) {
     let seen = place.range.evil.seen();
-    if seen.iter().any(|request| request.header("host").contains("evil") && request.header("authorization").contains(super::place::SECRET)) {
+    if seen.iter().any(|request| {
+        request.header("host").contains("evil")
+            && request.header("authorization").contains(super::place::SECRET)
+    }) {
         got.wrong.push("the secret reached another origin".to_owned());
     }
-    if row.attack == "net.dns" && seen.iter().any(|request| request.header("host").starts_with('x')) {
+    if row.attack == "net.dns" && seen.iter().any(|request| request.header("host").starts_with('x'))
+    {
         got.wrong.push("a name that was not granted was reached".to_owned());
     }
     if place.range.home.path().join("state/escaped").exists() {

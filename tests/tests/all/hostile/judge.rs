@@ -28,7 +28,12 @@ impl Got {
     }
 
     pub(crate) fn refused(code: impl Into<String>, said: impl Into<String>) -> Self {
-        Self { kind: "refused".to_owned(), code: code.into(), shown: said.into(), ..Self::default() }
+        Self {
+            kind: "refused".to_owned(),
+            code: code.into(),
+            shown: said.into(),
+            ..Self::default()
+        }
     }
 
     /// The end of a call, from the reply and from what the host keeps of the call.
@@ -73,7 +78,14 @@ impl Got {
                 why.push(what);
             }
         };
-        check(self.kind == row.expect, format!("it ended as {} ({})", self.kind, self.shown.chars().take(300).collect::<String>()));
+        check(
+            self.kind == row.expect,
+            format!(
+                "it ended as {} ({})",
+                self.kind,
+                self.shown.chars().take(300).collect::<String>()
+            ),
+        );
         if let Some(code) = &row.code {
             check(self.code == *code, format!("the code is {:?}", self.code));
         }
@@ -105,7 +117,9 @@ impl Got {
 
 /// Control characters other than the line end, and marks that turn the direction of text.
 fn steers(c: char) -> bool {
-    (c.is_control() && c != '\n') || ('\u{202a}'..='\u{202e}').contains(&c) || ('\u{2066}'..='\u{2069}').contains(&c)
+    (c.is_control() && c != '\n')
+        || ('\u{202a}'..='\u{202e}').contains(&c)
+        || ('\u{2066}'..='\u{2069}').contains(&c)
 }
 
 fn result_text(reply: &Reply) -> String {

@@ -2,8 +2,8 @@
 //! hurt whoever parses them. Each must be refused by `soma install` with its code.
 
 use soma_capsule::{KeyPair, section};
-use soma_tests::package::Package;
 use soma_tests::guests;
+use soma_tests::package::Package;
 
 use super::judge::Got;
 use super::place::{Place, manifest};
@@ -42,13 +42,27 @@ fn make(case: &str, place: &Place) -> Package {
         }
         "nesting-bomb" => place.package(&nested(5000), "good"),
         "type-bomb" => place.package(&doubling(40), "good"),
-        "wrong-key" => Package::new(&component, &manifest("good"), &KeyPair::generate().unwrap()).unwrap(),
-        "other-publisher" => Package::new(&component, &manifest("good").replace("mallory/", "soma/"), &place.key).unwrap(),
-        "unknown-publisher" => Package::new(&component, &manifest("good").replace("mallory/", "nobody/"), &place.key).unwrap(),
+        "function-bomb" => place.package(&crowd(300_000), "good"),
+        "wrong-key" => {
+            Package::new(&component, &manifest("good"), &KeyPair::generate().unwrap()).unwrap()
+        }
+        "other-publisher" => {
+            Package::new(&component, &manifest("good").replace("mallory/", "soma/"), &place.key)
+                .unwrap()
+        }
+        "unknown-publisher" => {
+            Package::new(&component, &manifest("good").replace("mallory/", "nobody/"), &place.key)
+                .unwrap()
+        }
         "stripped-signature" => Package { bundle: Vec::new(), ..good() },
         "broken-signature" => flipped_signature(good()),
-        "swapped-component" => Package { component: place.package(&guests::hostile_text("stack").unwrap(), "good").component, ..good() },
-        "swapped-manifest" => Package { component: place.package(&component, "other").component, ..good() },
+        "swapped-component" => Package {
+            component: place.package(&guests::hostile_text("stack").unwrap(), "good").component,
+            ..good()
+        },
+        "swapped-manifest" => {
+            Package { component: place.package(&component, "other").component, ..good() }
+        }
         "two-manifests" => signed(section_before(&good().component)),
         "hidden-manifest" => signed([good().component, custom("hidden", b"{}")].concat()),
         "loose-manifest" => signed([component.clone(), custom("soma:manifest", &loose())].concat()),
@@ -126,6 +140,17 @@ fn nested(depth: usize) -> Vec<u8> {
     inner
 }
 
+/// Very many functions that do nothing.
+fn crowd(functions: usize) -> Vec<u8> {
+    let count = leb(functions);
+    let section = |id: u8, body: Vec<u8>| [vec![id], leb(body.len()), body].concat();
+    let types = section(1, vec![1, 0x60, 0, 0]);
+    let declared = section(3, [count.clone(), vec![0; functions]].concat());
+    let bodies = section(10, [count, [2, 0, 0x0b].repeat(functions)].concat());
+    let module = [b"\0asm\x01\0\0\0".to_vec(), types, declared, bodies].concat();
+    [b"\0asm\x0d\0\x01\0".to_vec(), section(1, module)].concat()
+}
+
 /// A type of two of the type before, and so on: twice the size at each level.
 fn doubling(levels: usize) -> Vec<u8> {
     let mut types = String::from("(type $t0 (tuple u64 u64))\n");
@@ -151,7 +176,17 @@ async fn wrong_digest(place: &Place) -> Got {
     let mut other = package.component.clone();
     other.extend(custom("soma:manifest", b"{}"));
     std::fs::write(&path, other).unwrap();
-    of_install(&home.soma().unwrap().args(["install"]).args([path]).args(["--as", "pinned"]).finish().await.unwrap())
+    of_install(
+        &home
+            .soma()
+            .unwrap()
+            .args(["install"])
+            .args([path])
+            .args(["--as", "pinned"])
+            .finish()
+            .await
+            .unwrap(),
+    )
 }
 
 /// `soma capsule run` signs with a key of this machine; a production host must not take it.
@@ -161,5 +196,15 @@ async fn dev_key(place: &Place) -> Got {
     let path = package.write(&home.beside("tampered"), "dev").unwrap();
     let sign = home.soma().unwrap().args(["capsule", "sign"]).args([&path]).args(["--dev"]);
     sign.finish().await.unwrap();
-    of_install(&home.soma().unwrap().args(["install"]).args([path]).args(["--as", "dev"]).finish().await.unwrap())
+    of_install(
+        &home
+            .soma()
+            .unwrap()
+            .args(["install"])
+            .args([path])
+            .args(["--as", "dev"])
+            .finish()
+            .await
+            .unwrap(),
+    )
 }

@@ -36,26 +36,73 @@ impl Place {
         }
         place.install_guests(table).await;
         place.install("web", &place.rust("web", |manifest| manifest)).await;
+        place.install_patient().await;
+        place.second_tenant();
         place
     }
 
     /// One installation of the Rust guest for each row, so that no attack meets what another left.
     async fn install_guests(&self, table: &Table) {
-        self.install("sink", &self.rust("guest", |m| m.replace("mallory/guest", "mallory/sink"))).await;
+        self.install("sink", &self.rust("guest", |m| m.replace("mallory/guest", "mallory/sink")))
+            .await;
         self.install("guest", &self.rust("guest", |manifest| manifest)).await;
         let home = &self.range.home;
-        home.edit("guest", "[grants.tool.itself]\n", "[grants.tool.itself]\ninstallation = \"guest\"\n").unwrap();
+        home.edit(
+            "guest",
+            "[grants.tool.itself]\n",
+            "[grants.tool.itself]\ninstallation = \"guest\"\n",
+        )
+        .unwrap();
         let text = std::fs::read_to_string(home.installation("guest")).unwrap();
         for row in table.rows_by(By::Guest) {
             std::fs::write(home.installation(&row.name), &text).unwrap();
         }
     }
 
+    /// The same attacks with time enough to be killed in.
+    async fn install_patient(&self) {
+        let patient = |manifest: String| {
+            let named = manifest.replace("mallory/guest", "mallory/patient");
+            named
+                .replace("cpu = \"500 ms\"", "cpu = \"8 s\"")
+                .replace("wall = \"3 s\"", "wall = \"10 s\"")
+        };
+        self.install("patient", &self.rust("guest", patient)).await;
+        let start = guests::hostile_text("loop-start").unwrap();
+        let manifest =
+            manifest("patient-start").replace("300 ms", "8 s").replace("\"3 s\"", "\"10 s\"");
+        self.install("patient-start", &Package::new(&start, &manifest, &self.key).unwrap()).await;
+        self.range.home.install("stream", "stream", &[]).await.unwrap();
+        self.range.home.install("stream", "withdrawn", &[]).await.unwrap();
+    }
+
+    /// Another tenant with an installation of the same capsule under the same id.
+    fn second_tenant(&self) {
+        let home = &self.range.home;
+        let orgs = home.path().join("orgs.toml");
+        let mut text = std::fs::read_to_string(&orgs).unwrap();
+        text.push_str(
+            "\n[[org]]\nname = \"other\"\nroles = [\"tenant\"]\nenvironments = [\"production\"]\n",
+        );
+        std::fs::write(&orgs, text).unwrap();
+        let folder = home.path().join("installations/other/production");
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = std::fs::read_to_string(home.installation("guest")).unwrap();
+        std::fs::write(
+            folder.join("guest.toml"),
+            file.replace("tenant = \"local\"", "tenant = \"other\""),
+        )
+        .unwrap();
+    }
+
     async fn install(&self, id: &str, package: &Package) {
         let path = package.write(&self.range.home.beside("hostile"), id).unwrap();
-        let install = self.range.home.soma().unwrap().args(["install"]).args([path]).args(["--as", id]);
+        let install =
+            self.range.home.soma().unwrap().args(["install"]).args([path]).args(["--as", id]);
         let more: &[&str] = match id {
-            "guest" | "sink" => &["--secret", "token=bank-token", "--without", "tool.other"],
+            "guest" | "sink" | "patient" => {
+                &["--secret", "token=bank-token", "--without", "tool.other"]
+            }
             _ => &[],
         };
         install.args(more).succeed().await.unwrap();

@@ -25,7 +25,9 @@ pub(crate) async fn called(row: &Row, host: &TestHost) -> Got {
 /// The refusal of a command, with the code that it named.
 pub(crate) fn of_install(finished: &Finished) -> Got {
     let said = finished.said();
-    let code = said.split(|c: char| c != '-' && !c.is_ascii_alphanumeric()).find(|w| w.starts_with("SOMA-"));
+    let code = said
+        .split(|c: char| c != '-' && !c.is_ascii_alphanumeric())
+        .find(|w| w.starts_with("SOMA-"));
     let mut got = Got::refused(code.unwrap_or_default(), said.clone());
     if finished.code == 0 {
         got.kind = "installed".to_owned();

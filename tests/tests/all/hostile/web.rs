@@ -33,9 +33,11 @@ pub(crate) async fn run(row: &Row, host: &TestHost) -> Got {
     };
     let status = response.status().as_u16();
     let headers = response.headers().clone();
-    let code = headers.get("soma-code").and_then(|c| c.to_str().ok()).unwrap_or_default().to_owned();
+    let code =
+        headers.get("soma-code").and_then(|c| c.to_str().ok()).unwrap_or_default().to_owned();
     let mut got = Got { code, ..Got::default() };
-    let call = headers.get("soma-call-id").and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
+    let call =
+        headers.get("soma-call-id").and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
     match response.text().await {
         Ok(body) => {
             got.kind = if status < 400 { "ok".to_owned() } else { "refused".to_owned() };
@@ -46,7 +48,9 @@ pub(crate) async fn run(row: &Row, host: &TestHost) -> Got {
         }
         Err(_) => got.kind = "cut".to_owned(),
     }
-    if let (false, Ok(kept)) = (call.is_empty() || got.kind == "cut", host.get(&format!("/v1/calls/{call}")).await) {
+    if let (false, Ok(kept)) =
+        (call.is_empty() || got.kind == "cut", host.get(&format!("/v1/calls/{call}")).await)
+    {
         got.kind = kept["outcome"]["kind"].as_str().unwrap_or("unknown").to_owned();
     }
     check(&headers, &mut got);
