@@ -1,0 +1,349 @@
+//! The journal: what happened, in order, durable, chained by hash and signed by the host.
+//!
+//! Append-only segments of frames, written by one thread that commits groups: many entries, one sync,
+//! then the head in another folder, then everyone who waits is woken. Whoever was told that an entry
+//! is durable finds it at every later start, or the host does not start (docs/reference/journal.md).
+//!
+//! It deliberately knows nothing of calls, leases or kills: entries are soma-policy's, and what they
+//! mean at a restart is asked of those who know (`recover.rs`, `lease`, `kill`).
+
+mod chain;
+mod disk;
+mod error;
+mod frame;
+mod group;
+mod head;
+mod index;
+mod key;
+mod open;
+#[cfg(test)]
+mod power;
+mod queue;
+mod read;
+mod record;
+mod recover;
+mod segment;
+mod shared;
+#[cfg(test)]
+mod tests;
+mod verify;
+mod walk;
+mod writer;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
+use soma_policy::{HostId, JournalEntry, JournalId, Timestamp};
+use tokio::sync::watch;
+
+pub use chain::ChainFault;
+pub use error::{DiskError, Fault, JournalError, OpenError, What};
+pub use frame::FrameFault;
+pub use group::{Position, Ticket};
+pub use head::Head;
+pub use key::{JournalKey, JournalPublicKey, KeyError};
+pub use read::{Line, Page};
+pub use verify::{VerifyError, VerifyReport, verify};
+
+use disk::{Disk, OsDisk};
+use queue::Queue;
+use recover::OpenStarts;
+use shared::Shared;
+use writer::Writer;
+
+/// Where a journal lies, whose it is, and its bounds.
+#[derive(Debug, Clone)]
+pub struct JournalOptions {
+    /// The folder of the segments; nothing else belongs there.
+    pub dir: PathBuf,
+    /// The file of the head: in another folder, better on another disk.
+    pub head_file: PathBuf,
+    /// The journal's name if a new one is begun; an existing one keeps its own.
+    pub journal: JournalId,
+    /// The host.
+    pub host: HostId,
+    /// When it is opened, for the record of a repair.
+    pub now: Timestamp,
+    /// A segment is closed when it reaches this length.
+    pub segment_bytes: u64,
+    /// Entries that wait may take this many bytes; a quarter of it is where [`Journal::room`] waits.
+    pub queue_bytes: usize,
+    /// At most this long after it was acknowledged is an entry covered by a recorded signature. Every
+    /// group is sealed by the host's key; a signature costs ten times as much, so that under load
+    /// several groups share one.
+    pub sign_every: Duration,
+}
+
+impl JournalOptions {
+    /// The defaults for a journal at these places.
+    #[must_use]
+    pub fn new(
+        dir: PathBuf,
+        head_file: PathBuf,
+        journal: JournalId,
+        host: HostId,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            dir,
+            head_file,
+            journal,
+            host,
+            now,
+            segment_bytes: 64 * 1024 * 1024,
+            queue_bytes: 64 * 1024 * 1024,
+            sign_every: Duration::from_millis(2),
+        }
+    }
+}
+
+/// The journal of this host, open. Clones share it; the last one to go closes it.
+#[derive(Clone)]
+pub struct Journal {
+    shared: Arc<Shared>,
+    thread: Arc<Thread>,
+    journal: JournalId,
+    host: HostId,
+}
+
+impl std::fmt::Debug for Journal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Journal").field("journal", &self.journal).finish_non_exhaustive()
+    }
+}
+
+impl Journal {
+    /// Opens the journal, or begins one. Calls that a crash cut off get their `interrupted` receipts.
+    /// `replay` sees every durable entry in order, those receipts too.
+    ///
+    /// # Errors
+    /// [`OpenError`]: each one says what to do. A journal that lost acknowledged records is refused.
+    pub fn open(
+        options: JournalOptions,
+        key: JournalKey,
+        replay: &mut dyn FnMut(&JournalEntry),
+    ) -> Result<Self, OpenError> {
+        Self::open_on(Arc::new(OsDisk), options, key, replay)
+    }
+
+    fn open_on(
+        disk: Arc<dyn Disk>,
+        options: JournalOptions,
+        key: JournalKey,
+        replay: &mut dyn FnMut(&JournalEntry),
+    ) -> Result<Self, OpenError> {
+        let lock = prepare(&*disk, &options)?;
+        let place = open::Place {
+            disk: &*disk,
+            dir: &options.dir,
+            head_path: &options.head_file,
+            key: &key,
+        };
+        let (mut unread, mut starts) = (None, OpenStarts::default());
+        let found = place.open(options.journal, options.host, &mut |seq, body| {
+            match serde_json::from_slice(body) {
+                Ok(entry) => {
+                    starts.see(&entry);
+                    replay(&entry);
+                }
+                Err(error) => unread = unread.take().or(Some((seq, error.to_string()))),
+            }
+        })?;
+        if let Some((seq, reason)) = unread {
+            return Err(OpenError::Unknown { seq, reason });
+        }
+        let (cut, now) = (found.cut, options.now);
+        let journal = Self::start(disk, options, key, found, lock)?;
+        journal.make_up(cut, now, starts, replay)?;
+        Ok(journal)
+    }
+
+    /// Records what the restart found: a cut tail, and calls without an end.
+    fn make_up(
+        &self,
+        cut: u64,
+        now: Timestamp,
+        starts: OpenStarts,
+        replay: &mut dyn FnMut(&JournalEntry),
+    ) -> Result<(), JournalError> {
+        let repaired = (cut > 0).then(|| recover::repaired(cut, now));
+        let receipts = starts.interrupted().map(|receipt| JournalEntry::Receipt(Box::new(receipt)));
+        let mut last = None;
+        for entry in repaired.into_iter().chain(receipts) {
+            last = Some(self.push_or_wait(&entry, last.as_ref())?);
+            replay(&entry);
+        }
+        last.map_or(Ok(()), |ticket| ticket.wait().map(drop))
+    }
+
+    /// Appends; if the queue is full, waits for the entry before.
+    fn push_or_wait(
+        &self,
+        entry: &JournalEntry,
+        before: Option<&Ticket>,
+    ) -> Result<Ticket, JournalError> {
+        match (self.push(entry), before) {
+            (Err(JournalError::Full), Some(before)) => {
+                before.wait()?;
+                self.push(entry)
+            }
+            (outcome, _) => outcome,
+        }
+    }
+
+    fn start(
+        disk: Arc<dyn Disk>,
+        options: JournalOptions,
+        key: JournalKey,
+        found: open::Continued,
+        lock: Box<dyn Send + Sync>,
+    ) -> Result<Self, DiskError> {
+        let (journal, host) = (found.tail.header.journal, found.tail.header.host);
+        let shared = Arc::new(Shared {
+            disk,
+            dir: options.dir.clone(),
+            queue: Queue::new(options.queue_bytes),
+            durable: watch::Sender::new(found.index.last()),
+            index: RwLock::new(found.index),
+        });
+        let writer = Writer {
+            shared: Arc::clone(&shared),
+            tail: found.tail,
+            head: found.head,
+            key,
+            sign_every: options.sign_every,
+            segment_bytes: options.segment_bytes,
+            last_signed: None,
+            out: Vec::new(),
+        };
+        let handle = std::thread::Builder::new()
+            .name("soma-journal".to_owned())
+            .spawn(move || {
+                writer.run();
+                drop(lock);
+            })
+            .map_err(DiskError::of("start the writer of", &options.dir))?;
+        let thread = Thread { shared: Arc::clone(&shared), handle: Mutex::new(Some(handle)) };
+        Ok(Self { shared, thread: Arc::new(thread), journal, host })
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn id(&self) -> JournalId {
+        self.journal
+    }
+
+    /// The host that writes it.
+    #[must_use]
+    pub fn host(&self) -> HostId {
+        self.host
+    }
+
+    /// Records an entry. Returns at once; the ticket tells when it is durable, or why it never will
+    /// be. Entries are numbered in the order in which this is called.
+    pub fn append(&self, entry: &JournalEntry) -> Ticket {
+        self.push(entry).unwrap_or_else(Ticket::refused)
+    }
+
+    fn push(&self, entry: &JournalEntry) -> Result<Ticket, JournalError> {
+        let body = soma_policy::canonical::to_vec(entry)
+            .map_err(|error| JournalError::Form(error.to_string()))?;
+        let bound = frame::MAX_PAYLOAD.saturating_sub(record::overhead());
+        if body.len() > bound {
+            return Err(JournalError::TooLong { length: body.len(), bound });
+        }
+        self.shared.queue.push(&body)
+    }
+
+    /// Waits until the queue has room for the entries of one more call. Admission asks this before it
+    /// starts one, so that the receipts of those that run always find room.
+    ///
+    /// # Errors
+    /// Why the journal stopped: then nothing may start.
+    pub async fn room(&self) -> Result<(), JournalError> {
+        self.shared.queue.room().await
+    }
+
+    /// Whether entries are still recorded.
+    ///
+    /// # Errors
+    /// Why they are not.
+    pub fn health(&self) -> Result<(), JournalError> {
+        self.shared.queue.health()
+    }
+
+    /// Up to `limit` durable records from `cursor` on (zero: from the first that is kept). Reads files
+    /// on this thread.
+    ///
+    /// # Errors
+    /// [`JournalError::Pruned`] if they are gone, or what the disk said.
+    pub fn read(&self, cursor: u64, limit: usize) -> Result<Page, JournalError> {
+        read::page(&self.shared, cursor, limit)
+    }
+
+    /// The last durable record, and a way to wait for more.
+    #[must_use]
+    pub fn durable(&self) -> watch::Receiver<u64> {
+        self.shared.durable.subscribe()
+    }
+
+    /// Lets whole segments go that hold only records below `keep`: the least of what was acknowledged,
+    /// the first open start, and the first record that a rebuild of leases and kills needs.
+    ///
+    /// # Errors
+    /// Why the journal stopped.
+    pub fn prune(&self, keep: u64) -> Result<(), JournalError> {
+        self.shared.queue.prune(keep)
+    }
+
+    /// Writes and signs what waits, and ends the writer. Further appends are refused.
+    ///
+    /// # Errors
+    /// Why not everything was written.
+    pub fn close(&self) -> Result<(), JournalError> {
+        self.thread.join();
+        match self.health() {
+            Err(JournalError::Closed) | Ok(()) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Makes the folders and takes the journal for this process.
+fn prepare(disk: &dyn Disk, options: &JournalOptions) -> Result<Box<dyn Send + Sync>, OpenError> {
+    disk.make_dir(&options.dir).map_err(DiskError::of("create", &options.dir))?;
+    if let Some(dir) = options.head_file.parent() {
+        disk.make_dir(dir).map_err(DiskError::of("create", dir))?;
+    }
+    let path = options.dir.join("lock");
+    disk.lock(&path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::WouldBlock => OpenError::Locked(options.dir.clone()),
+        _ => DiskError::of("lock", &path)(error).into(),
+    })
+}
+
+/// The writer's thread; dropping it closes the queue and waits for the rest to be written.
+struct Thread {
+    shared: Arc<Shared>,
+    handle: Mutex<Option<std::thread::JoinHandle<()>>>,
+}
+
+impl Thread {
+    fn join(&self) {
+        self.shared.queue.close();
+        if let Some(handle) = self.handle.lock().take() {
+            // The writer does not panic; if it did, what waits for it is told by the queue.
+            if handle.join().is_err() {
+                tracing::error!("the journal's writer panicked");
+            }
+        }
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        self.join();
+    }
+}

@@ -1,0 +1,176 @@
+//! The queue between those who append and the writer: one buffer, swapped whole.
+//!
+//! Bodies are laid end to end, so that appending allocates nothing once the buffer has grown. It is
+//! bounded: beyond the bound an append is refused, and well before it [`Queue::room`] makes callers
+//! that can wait do so.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::Notify;
+
+use super::error::JournalError;
+use super::group::{Group, Ticket};
+
+/// What one group writes.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    bytes: Vec<u8>,
+    /// Where each body ends.
+    pub(crate) ends: Vec<usize>,
+    pub(crate) group: Arc<Group>,
+    /// Segments wholly below this record may go.
+    pub(crate) prune: Option<u64>,
+    /// Nothing comes after this.
+    pub(crate) closing: bool,
+}
+
+impl Batch {
+    /// The bodies, in order.
+    pub(crate) fn bodies(&self) -> impl Iterator<Item = &[u8]> {
+        let mut start = 0;
+        self.ends.iter().map(move |end| {
+            let body = self.bytes.get(start..*end).unwrap_or_default();
+            start = *end;
+            body
+        })
+    }
+
+    /// Empties it, keeping its buffers within bounds.
+    fn renewed(mut self) -> Self {
+        self.bytes.clear();
+        self.bytes.shrink_to(Queue::KEPT);
+        self.ends.clear();
+        Self { bytes: self.bytes, ends: self.ends, ..Self::default() }
+    }
+}
+
+#[derive(Debug, Default)]
+struct State {
+    batch: Batch,
+    closing: bool,
+    /// The last signature of a closing journal was handed out.
+    closed: bool,
+    stopped: Option<JournalError>,
+}
+
+/// The queue.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    filled: Condvar,
+    emptied: Notify,
+    bound: usize,
+}
+
+impl Queue {
+    /// Buffers are kept up to this many bytes.
+    pub(crate) const KEPT: usize = 4 * 1024 * 1024;
+
+    pub(crate) fn new(bound: usize) -> Self {
+        let (state, filled, emptied) = Default::default();
+        Self { state, filled, emptied, bound }
+    }
+
+    /// Adds an entry's body.
+    pub(crate) fn push(&self, body: &[u8]) -> Result<Ticket, JournalError> {
+        let mut state = self.state.lock();
+        refused(&state)?;
+        if state.batch.bytes.len().saturating_add(body.len()) > self.bound {
+            return Err(JournalError::Full);
+        }
+        let batch = &mut state.batch;
+        batch.bytes.extend_from_slice(body);
+        batch.ends.push(batch.bytes.len());
+        let ticket = Ticket::new(Arc::clone(&batch.group), batch.ends.len().saturating_sub(1));
+        drop(state);
+        self.filled.notify_one();
+        Ok(ticket)
+    }
+
+    /// Asks the writer to prune after the next group.
+    pub(crate) fn prune(&self, keep: u64) -> Result<(), JournalError> {
+        let mut state = self.state.lock();
+        refused(&state)?;
+        let batch = &mut state.batch;
+        batch.prune = Some(batch.prune.map_or(keep, |other| other.max(keep)));
+        drop(state);
+        self.filled.notify_one();
+        Ok(())
+    }
+
+    /// Waits until less than a quarter of the bound is taken.
+    pub(crate) async fn room(&self) -> Result<(), JournalError> {
+        loop {
+            let emptied = self.emptied.notified();
+            tokio::pin!(emptied);
+            emptied.as_mut().enable();
+            {
+                let state = self.state.lock();
+                refused(&state)?;
+                if state.batch.bytes.len() <= self.bound / 4 {
+                    return Ok(());
+                }
+            }
+            emptied.await;
+        }
+    }
+
+    /// For the writer: all that waits, or an empty batch at `owed`; `None` once closed and empty.
+    /// `spare` is the batch taken before, whose buffers are used again.
+    pub(crate) fn take(&self, spare: Batch, owed: Option<Instant>) -> Option<Batch> {
+        let spare = spare.renewed();
+        let mut state = self.state.lock();
+        while state.batch.ends.is_empty() && state.batch.prune.is_none() {
+            if state.closed || (state.closing && owed.is_none()) {
+                return None;
+            }
+            if state.closing {
+                break;
+            }
+            match owed {
+                None => self.filled.wait(&mut state),
+                Some(at) if self.filled.wait_until(&mut state, at).timed_out() => break,
+                Some(_) => {}
+            }
+        }
+        let mut batch = std::mem::replace(&mut state.batch, spare);
+        batch.closing = state.closing;
+        state.closed = state.closing;
+        drop(state);
+        self.emptied.notify_waiters();
+        Some(batch)
+    }
+
+    /// Nothing is taken from here on; what waits is still written.
+    pub(crate) fn close(&self) {
+        self.state.lock().closing = true;
+        self.filled.notify_one();
+        self.emptied.notify_waiters();
+    }
+
+    /// Refuses everything from here on, what waits too.
+    pub(crate) fn stop(&self, error: &JournalError) {
+        let waiting = {
+            let mut state = self.state.lock();
+            state.stopped = Some(error.clone());
+            std::mem::take(&mut state.batch)
+        };
+        waiting.group.settle(Err(error.clone()));
+        self.emptied.notify_waiters();
+    }
+
+    /// Why nothing is taken any more.
+    pub(crate) fn health(&self) -> Result<(), JournalError> {
+        refused(&self.state.lock())
+    }
+}
+
+fn refused(state: &State) -> Result<(), JournalError> {
+    match &state.stopped {
+        Some(error) => Err(error.clone()),
+        None if state.closing => Err(JournalError::Closed),
+        None => Ok(()),
+    }
+}
