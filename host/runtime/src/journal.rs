@@ -45,6 +45,8 @@ pub use group::{Position, Ticket};
 pub use head::Head;
 pub use key::{JournalKey, JournalPublicKey, KeyError};
 pub use read::{Line, Page};
+#[cfg(test)]
+pub(crate) use key::test_key;
 pub use verify::{VerifyError, VerifyReport, verify};
 
 use disk::{Disk, OsDisk};

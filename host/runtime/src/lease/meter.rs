@@ -1,9 +1,8 @@
-//! Counters that never pass their limit: of money, which is reserved first and settled after, and of
-//! quotas, which are drawn as they are used.
+//! Money of one window that never passes its limit: reserved first, settled after.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 
-/// Money of one window, in micro-units.
+/// Money in micro-units.
 #[derive(Debug, Default)]
 pub(crate) struct MoneyMeter {
     /// Spent and reserved together: what a limit is compared with.
@@ -42,33 +41,11 @@ impl MoneyMeter {
         self.spent.load(Ordering::Acquire)
     }
 
+    pub(crate) fn committed(&self) -> i64 {
+        self.committed.load(Ordering::Acquire)
+    }
+
     pub(crate) fn reserved(&self) -> i64 {
-        self.committed.load(Ordering::Acquire).saturating_sub(self.spent())
-    }
-}
-
-/// A quota of one day.
-#[derive(Debug, Default)]
-pub(crate) struct QuotaMeter(AtomicU64);
-
-impl QuotaMeter {
-    pub(crate) fn used_already(amount: u64) -> Self {
-        Self(AtomicU64::new(amount))
-    }
-
-    /// Takes `amount` if the sum stays within `limit`.
-    pub(crate) fn draw(&self, amount: u64, limit: u64) -> bool {
-        let within = |used: u64| used.checked_add(amount).filter(|sum| *sum <= limit);
-        self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, within).is_ok()
-    }
-
-    /// Gives back what was drawn and not used.
-    pub(crate) fn give_back(&self, amount: u64) {
-        let less = |used: u64| Some(used.saturating_sub(amount));
-        let _ = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, less);
-    }
-
-    pub(crate) fn used(&self) -> u64 {
-        self.0.load(Ordering::Acquire)
+        self.committed().saturating_sub(self.spent())
     }
 }

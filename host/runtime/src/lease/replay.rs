@@ -1,0 +1,114 @@
+//! Leases out of the journal: what was taken, and what its receipts spent.
+//!
+//! The journal alone decides: what was reserved and never settled was a call that a crash cut off, whose
+//! `interrupted` receipt is in the journal too.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use soma_policy::{InstallationKey, JournalEntry, LeaseId, LeaseRecord, Receipt, Timestamp};
+
+use super::account::{Account, Purse, month};
+use super::meter::MoneyMeter;
+
+const DAY_MS: u64 = 86_400_000;
+
+/// Bytes that an installation moved over HTTP.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// Sent by the guest.
+    pub sent: u64,
+    /// Received by it.
+    pub received: u64,
+}
+
+#[derive(Debug)]
+struct Taken {
+    record: LeaseRecord,
+    spent: i64,
+}
+
+/// Gathers leases while the journal is replayed.
+#[derive(Debug, Default)]
+pub struct LeaseReplay {
+    leases: BTreeMap<LeaseId, Taken>,
+    /// The latest day of any lease.
+    day: u64,
+    moved: HashMap<InstallationKey, (u64, Moved)>,
+}
+
+impl LeaseReplay {
+    /// Takes the next entry of the journal into account.
+    pub fn see(&mut self, entry: &JournalEntry) {
+        match entry {
+            JournalEntry::Lease(record) => {
+                self.day = self.day.max(record.day);
+                let (lease, record) = (record.lease, record.clone());
+                self.leases.entry(lease).or_insert(Taken { record, spent: 0 });
+            }
+            JournalEntry::Receipt(receipt) => self.receipt(receipt),
+            _ => {}
+        }
+    }
+
+    fn receipt(&mut self, receipt: &Receipt) {
+        let facts = &receipt.facts;
+        let Some(taken) = self.leases.get_mut(&facts.lease) else {
+            return;
+        };
+        let charge = receipt.charge.filter(|charge| charge.currency == taken.record.currency);
+        taken.spent = taken.spent.saturating_add(charge.map_or(0, |charge| charge.micros));
+        let key = InstallationKey {
+            org: facts.org.clone(),
+            environment: facts.environment.clone(),
+            id: facts.installation.clone(),
+        };
+        let day = taken.record.day;
+        let (latest, moved) = self.moved.entry(key).or_default();
+        if day > *latest {
+            (*latest, *moved) = (day, Moved::default());
+        }
+        if day == *latest {
+            moved.sent = moved.sent.saturating_add(receipt.usage.http_sent);
+            moved.received = moved.received.saturating_add(receipt.usage.http_received);
+        }
+    }
+
+    /// What each installation moved over HTTP on the latest day, with an instant of that day.
+    pub fn moved(&self) -> impl Iterator<Item = (&InstallationKey, Timestamp, Moved)> {
+        let today = self.moved.iter().filter(|(_, (day, _))| *day == self.day);
+        today.map(|(key, (day, moved))| (key, Timestamp(day.saturating_mul(DAY_MS)), *moved))
+    }
+
+    /// The latest day, and the accounts with what is spent of the latest lease and of its month.
+    pub(super) fn accounts(self) -> (u64, HashMap<InstallationKey, Arc<Account>>) {
+        let mut latest: HashMap<_, Taken> = HashMap::new();
+        let mut months: HashMap<_, i64> = HashMap::new();
+        for taken in self.leases.into_values() {
+            let record = &taken.record;
+            let which = (record.installation.clone(), record.currency);
+            let spent = months.entry((which.clone(), month(record.day))).or_default();
+            *spent = spent.saturating_add(taken.spent);
+            match latest.get_mut(&which) {
+                Some(other) if other.record.day == record.day => {
+                    other.spent = other.spent.saturating_add(taken.spent);
+                }
+                Some(other) if other.record.day > record.day => {}
+                _ => drop(latest.insert(which, taken)),
+            }
+        }
+        let mut purses: HashMap<InstallationKey, Vec<Arc<Purse>>> = HashMap::new();
+        for ((key, currency), Taken { record, spent }) in latest {
+            let spent_month = months.get(&((key.clone(), currency), month(record.day)));
+            purses.entry(key).or_default().push(Arc::new(Purse {
+                lease: record.lease,
+                currency,
+                day: record.day,
+                today: MoneyMeter::spent_already(spent),
+                month: Arc::new(MoneyMeter::spent_already(spent_month.copied().unwrap_or(0))),
+            }));
+        }
+        let accounts = purses.into_iter().map(|(key, purses)| (key, Arc::new(Account::with(purses))));
+        (self.day, accounts.collect())
+    }
+}

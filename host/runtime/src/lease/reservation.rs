@@ -1,0 +1,165 @@
+//! A call's share of its lease, from before it starts until it is settled.
+
+use std::sync::Arc;
+
+use soma_policy::{
+    Code, Denial, InstallationKey, Layer, LeaseId, Money, Outcome, Period,
+};
+
+use super::account::{Account, Purse};
+use super::{Ask, Budget};
+
+/// What a call holds of its lease: its worst case in money, and a slot. Dropping it unsettled gives
+/// everything back, as for a call that never started.
+#[derive(Debug)]
+#[must_use = "a reservation that is dropped is given back"]
+pub struct Reservation {
+    account: Arc<Account>,
+    purse: Arc<Purse>,
+    key: InstallationKey,
+    budget: Option<Budget>,
+    /// Reserved and not settled, in micro-units.
+    held: i64,
+    price: Option<Money>,
+    /// A child runs in its parent's slot.
+    slot: bool,
+}
+
+impl Reservation {
+    pub(super) fn take(
+        account: &Arc<Account>,
+        purse: &Arc<Purse>,
+        ask: &Ask<'_>,
+    ) -> Result<Self, Denial> {
+        let mut taken = Self {
+            account: Arc::clone(account),
+            purse: Arc::clone(purse),
+            key: ask.key.clone(),
+            budget: ask.budget,
+            held: 0,
+            price: ask.price,
+            slot: false,
+        };
+        taken.held = taken.reserve(ask.price)?;
+        if let Some(budget) = ask.budget {
+            // If this refuses, dropping `taken` gives the money back.
+            account.enter(budget.concurrent_calls).map_err(|running| crowded(ask.key, running))?;
+            taken.slot = true;
+        }
+        Ok(taken)
+    }
+
+    /// A reservation for a call that this call's guest makes: on the same lease, under the same budget.
+    /// It fails at once and never waits.
+    pub(super) fn child(&self, price: Option<Money>) -> Result<Self, Denial> {
+        if let Some(price) = price.filter(|price| price.micros > 0 && price.currency != self.purse.currency)
+        {
+            let reason = format!("the tool costs {price}, the caller's lease is in {}", self.purse.currency);
+            return Err(Denial::new(Code::BudgetCurrency, Layer::Budget, "call a tool", reason));
+        }
+        let held = self.reserve(price)?;
+        Ok(Self {
+            account: Arc::clone(&self.account),
+            purse: Arc::clone(&self.purse),
+            key: self.key.clone(),
+            budget: self.budget,
+            held,
+            price,
+            slot: false,
+        })
+    }
+
+    /// Commits the price of a call; says how much that is.
+    fn reserve(&self, price: Option<Money>) -> Result<i64, Denial> {
+        let micros = price.map_or(0, |price| price.micros.max(0));
+        if micros == 0 {
+            return Ok(0);
+        }
+        let within = match self.budget {
+            None => false,
+            Some(Budget { limit, per: Period::Day, .. }) => {
+                self.purse.today.reserve(micros, limit.micros) && follow(&self.purse.month, micros)
+            }
+            Some(Budget { limit, per: Period::Month, .. }) => {
+                self.purse.month.reserve(micros, limit.micros) && follow(&self.purse.today, micros)
+            }
+        };
+        within.then_some(micros).ok_or_else(|| self.exhausted())
+    }
+
+    /// The lease that the call's receipt names.
+    #[must_use]
+    pub fn lease(&self) -> LeaseId {
+        self.purse.lease
+    }
+
+    /// The worst case that is reserved.
+    #[must_use]
+    pub fn reserved(&self) -> Option<Money> {
+        self.price.map(|price| Money { micros: self.held, ..price })
+    }
+
+    /// What a call that ended so is charged: the author's price if its function returned, else nothing.
+    #[must_use]
+    pub fn charge(&self, outcome: Outcome) -> Option<Money> {
+        self.price.filter(|_| outcome == Outcome::Ok)
+    }
+
+    /// Settles the call: what it is charged is spent, at most what it reserved, and the rest goes back.
+    pub fn settle(mut self, charge: Option<Money>) {
+        let charge = charge.map_or(0, |charge| charge.micros.clamp(0, self.held));
+        self.purse.today.spend(charge);
+        self.purse.month.spend(charge);
+        self.held = self.held.saturating_sub(charge);
+    }
+
+    fn exhausted(&self) -> Denial {
+        let Some(budget) = self.budget else {
+            let reason = "the capsule has a price and the installation has no budget";
+            return Denial::new(Code::BudgetExhausted, Layer::Budget, "call", reason)
+                .fix(format!("add [budget] limit, per and concurrent_calls in {}", file(&self.key)));
+        };
+        let meter = match budget.per {
+            Period::Day => &self.purse.today,
+            Period::Month => &*self.purse.month,
+        };
+        let running = self.account.running.load(std::sync::atomic::Ordering::Acquire);
+        let number = |micros| Money { micros, ..budget.limit }.number();
+        let (spent, reserved) = (meter.spent(), meter.reserved());
+        let spent = if spent > 0 { format!("{} spent and ", number(spent)) } else { String::new() };
+        let reason = format!(
+            "{spent}{} of {} reserved by {running} running calls",
+            number(reserved),
+            budget.limit
+        );
+        Denial::new(Code::BudgetExhausted, Layer::Budget, "call", reason)
+            .fix(format!("retry, or raise budget.limit in {}", file(&self.key)))
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        if self.held > 0 {
+            self.purse.today.release(self.held);
+            self.purse.month.release(self.held);
+        }
+        if self.slot {
+            self.account.leave();
+        }
+    }
+}
+
+fn follow(meter: &super::meter::MoneyMeter, micros: i64) -> bool {
+    meter.follow(micros);
+    true
+}
+
+fn crowded(key: &InstallationKey, running: u32) -> Denial {
+    let reason = format!("{running} calls are running, and budget.concurrent_calls is no more");
+    Denial::new(Code::BudgetConcurrency, Layer::Budget, "call", reason)
+        .fix(format!("retry, or raise budget.concurrent_calls in {}", file(key)))
+}
+
+fn file(key: &InstallationKey) -> String {
+    format!("installations/{}/{}/{}.toml", key.org, key.environment, key.id)
+}
