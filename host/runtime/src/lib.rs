@@ -1,1 +1,3 @@
-//! Room under construction.
+//! The data plane: runs signed capsules behind the gate.
+
+pub mod journal;

@@ -4,6 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use soma_policy::Code;
+
 use super::chain::ChainFault;
 use super::frame::FrameFault;
 use super::key::KeyError;
@@ -44,6 +46,49 @@ pub enum JournalError {
     /// What is on disk is no longer what was written.
     #[error("the journal was changed under the running host: {0}")]
     Changed(Box<Fault>),
+}
+
+impl JournalError {
+    /// Its code in the catalogue.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::TooLong { .. } | Self::Form(_) => Code::JournalFrame,
+            Self::Pruned { .. } => Code::JournalCursor,
+            Self::Changed(_) => Code::JournalHash,
+            Self::Disk(_) | Self::Key(_) | Self::Full | Self::Closed => Code::JournalWrite,
+        }
+    }
+}
+
+impl OpenError {
+    /// Its code in the catalogue.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Disk(_) | Self::Key(_) | Self::Locked(_) => Code::JournalWrite,
+            Self::HeadMissing(_) | Self::BelowHead { .. } => Code::JournalCut,
+            Self::HeadUnreadable(_) => Code::JournalSignature,
+            Self::Foreign { .. } => Code::JournalForeign,
+            Self::FrontMissing { .. } => Code::JournalGap,
+            Self::Unknown { .. } | Self::Fork(_) | Self::Damaged(_) => Code::JournalHash,
+            Self::Append(error) => error.code(),
+        }
+    }
+}
+
+impl Fault {
+    /// Its code in the catalogue.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match &self.what {
+            What::Frame(FrameFault::Short) => Code::JournalTorn,
+            What::Frame(_) | What::Entry(_) => Code::JournalHash,
+            What::Chain(ChainFault::Sequence { .. }) => Code::JournalGap,
+            What::Chain(ChainFault::Signature { .. }) => Code::JournalSignature,
+            What::Chain(_) => Code::JournalHash,
+        }
+    }
 }
 
 /// An input or output error, and where.

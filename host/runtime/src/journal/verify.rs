@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use soma_policy::{Digest, HostId, JournalEntry, JournalId};
+use soma_policy::{Code, Digest, HostId, JournalEntry, JournalId};
 
 use super::disk::{Disk, OsDisk};
 use super::error::{DiskError, Fault, What};
@@ -83,6 +83,21 @@ pub enum VerifyError {
     /// The record at the head is another one.
     #[error("record {0} is not the one that the head names: the journal was rewritten")]
     Fork(u64),
+}
+
+impl VerifyError {
+    /// Its code in the catalogue.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Disk(_) => Code::JournalWrite,
+            Self::Head(_) | Self::Empty(_) | Self::Cut { .. } => Code::JournalCut,
+            Self::Foreign { .. } => Code::JournalForeign,
+            Self::Fault(fault) => fault.code(),
+            Self::Front { .. } => Code::JournalGap,
+            Self::Fork(_) => Code::JournalHash,
+        }
+    }
 }
 
 /// Proves the journal in `dir` against its head file and the host's public key. The host may be

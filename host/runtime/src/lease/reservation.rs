@@ -1,6 +1,7 @@
 //! A call's share of its lease, from before it starts until it is settled.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use soma_policy::{
     Code, Denial, InstallationKey, Layer, LeaseId, Money, Outcome, Period,
@@ -19,7 +20,8 @@ pub struct Reservation {
     key: InstallationKey,
     budget: Option<Budget>,
     /// Reserved and not settled, in micro-units.
-    held: i64,
+    held: AtomicI64,
+    reserved: i64,
     price: Option<Money>,
     /// A child runs in its parent's slot.
     slot: bool,
@@ -36,11 +38,13 @@ impl Reservation {
             purse: Arc::clone(purse),
             key: ask.key.clone(),
             budget: ask.budget,
-            held: 0,
+            held: AtomicI64::new(0),
+            reserved: 0,
             price: ask.price,
             slot: false,
         };
-        taken.held = taken.reserve(ask.price)?;
+        taken.reserved = taken.reserve(ask.price)?;
+        taken.held = AtomicI64::new(taken.reserved);
         if let Some(budget) = ask.budget {
             // If this refuses, dropping `taken` gives the money back.
             account.enter(budget.concurrent_calls).map_err(|running| crowded(ask.key, running))?;
@@ -57,13 +61,14 @@ impl Reservation {
             let reason = format!("the tool costs {price}, the caller's lease is in {}", self.purse.currency);
             return Err(Denial::new(Code::BudgetCurrency, Layer::Budget, "call a tool", reason));
         }
-        let held = self.reserve(price)?;
+        let reserved = self.reserve(price)?;
         Ok(Self {
             account: Arc::clone(&self.account),
             purse: Arc::clone(&self.purse),
             key: self.key.clone(),
             budget: self.budget,
-            held,
+            held: AtomicI64::new(reserved),
+            reserved,
             price,
             slot: false,
         })
@@ -96,7 +101,7 @@ impl Reservation {
     /// The worst case that is reserved.
     #[must_use]
     pub fn reserved(&self) -> Option<Money> {
-        self.price.map(|price| Money { micros: self.held, ..price })
+        self.price.map(|price| Money { micros: self.reserved, ..price })
     }
 
     /// What a call that ended so is charged: the author's price if its function returned, else nothing.
@@ -106,11 +111,14 @@ impl Reservation {
     }
 
     /// Settles the call: what it is charged is spent, at most what it reserved, and the rest goes back.
-    pub fn settle(mut self, charge: Option<Money>) {
-        let charge = charge.map_or(0, |charge| charge.micros.clamp(0, self.held));
-        self.purse.today.spend(charge);
-        self.purse.month.spend(charge);
-        self.held = self.held.saturating_sub(charge);
+    /// Settling again changes nothing.
+    pub fn settle(&self, charge: Option<Money>) {
+        let held = self.held.swap(0, Ordering::AcqRel);
+        let charge = charge.map_or(0, |charge| charge.micros.clamp(0, held));
+        for meter in [&self.purse.today, &*self.purse.month] {
+            meter.spend(charge);
+            meter.release(held.saturating_sub(charge));
+        }
     }
 
     fn exhausted(&self) -> Denial {
@@ -123,7 +131,7 @@ impl Reservation {
             Period::Day => &self.purse.today,
             Period::Month => &*self.purse.month,
         };
-        let running = self.account.running.load(std::sync::atomic::Ordering::Acquire);
+        let running = self.account.running.load(Ordering::Acquire);
         let number = |micros| Money { micros, ..budget.limit }.number();
         let (spent, reserved) = (meter.spent(), meter.reserved());
         let spent = if spent > 0 { format!("{} spent and ", number(spent)) } else { String::new() };
@@ -139,10 +147,7 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        if self.held > 0 {
-            self.purse.today.release(self.held);
-            self.purse.month.release(self.held);
-        }
+        self.settle(None);
         if self.slot {
             self.account.leave();
         }

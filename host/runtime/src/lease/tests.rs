@@ -135,6 +135,7 @@ fn a_budget_denial_says_what_is_reserved_and_what_to_do() {
         denial.remedy,
         "retry, or raise budget.limit in installations/local/production/csv.toml"
     );
+    assert_eq!(held[0].reserved(), Some(money("0.10 EUR")));
     drop(held);
     bench.take("0.10 EUR", limit, NOON).unwrap().settle(Some(money("0.10 EUR")));
     let denial = bench.take("4.10 EUR", limit, NOON).unwrap_err();
@@ -191,8 +192,10 @@ fn a_child_comes_out_of_its_parents_lease_and_slot() {
     let denial = bench.leases.take(tool, Some(&child), NOON).unwrap_err();
     assert_eq!(denial.code, Code::BudgetExhausted);
     child.settle(Some(money("0.50 EUR")));
+    child.settle(Some(money("0.50 EUR")));
     parent.settle(None);
     assert_eq!((bench.spent(NOON), bench.reserved(NOON)), (500_000, 0));
+    drop((child, parent));
     assert!(bench.take("0.50 EUR", one, NOON).is_ok());
 }
 
