@@ -172,7 +172,7 @@ fn small_integers_have_ranges() {
         u8s.refuses(&wrong, "args.a: expected an integer from 0 to 255, found ");
     }
     for (ty, least, most) in [
-        ("s8", -128, 127),
+        ("s8", -128_i64, 127_i64),
         ("u16", 0, 65_535),
         ("s16", -32_768, 32_767),
         ("u32", 0, 4_294_967_295_i64),
@@ -394,7 +394,7 @@ fn both_ways_are_capped() {
 
 #[test]
 fn fields_left_out_count_too() {
-    let fields: Vec<String> = (0..50).map(|i| format!("f{i}: option<u8>")).collect();
+    let fields: Vec<String> = (0..50).map(|i| format!("x{i}: option<u8>")).collect();
     let wide = echo(&format!("record wide {{ {} }}", fields.join(", ")), "list<wide>");
     let caps = ValueCaps { nodes: 1_000, ..ROOMY };
     let many = json!({"a": vec![json!({}); 100]});
@@ -518,7 +518,8 @@ fn what_the_host_accepts_the_schema_accepts() {
     proptest!(ProptestConfig::with_cases(512), |(json in anything(), which in 0..8_usize)| {
         let echo = &echoes[which];
         if echo.decode(&json).is_ok() {
-            prop_assert!(fits(&echo.schema.input, &echo.schema.input, &json!({"a": json})));
+            let valid = fits(&echo.schema.input, &echo.schema.input, &json!({"a": json}));
+            prop_assert!(valid, "{}", json);
         }
     });
 }
@@ -532,9 +533,11 @@ fn values_of_one_field_replaced_never_panic() {
         object.insert(key.clone(), other);
         match echo.decode(&item) {
             Ok(value) => {
-                prop_assert!(fits(&echo.schema.input, &echo.schema.input, &json!({"a": item})));
+                let valid = fits(&echo.schema.input, &echo.schema.input, &json!({"a": item}));
+                prop_assert!(valid, "{}", item);
                 let out = echo.encode(&value);
-                prop_assert!(fits(&echo.schema.output, &echo.schema.output, &out));
+                let valid = fits(&echo.schema.output, &echo.schema.output, &out);
+                prop_assert!(valid, "{}", out);
                 prop_assert!(echo.decode(&out).is_ok());
             }
             Err(error) => {
