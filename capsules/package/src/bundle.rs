@@ -152,7 +152,8 @@ fn read(bytes: &[u8]) -> Result<Value, BundleError> {
     if bytes.len() > BUNDLE_BYTES_MAX {
         return Err(BundleError::Oversize { size: bytes.len(), max: BUNDLE_BYTES_MAX });
     }
-    serde_json::from_slice(bytes).map_err(|error| BundleError::Malformed(bounded(&error.to_string())))
+    serde_json::from_slice(bytes)
+        .map_err(|error| BundleError::Malformed(bounded(&error.to_string())))
 }
 
 /// The reader takes the first form it finds and overlooks a second one, so a bundle that is two

@@ -109,7 +109,8 @@ impl VerifiedEnvelope {
     /// # Errors
     /// When it has another shape or another form.
     pub fn read<T: Serialize + for<'de> Deserialize<'de>>(&self) -> Result<T, DsseError> {
-        let payload = |error: &dyn std::fmt::Display| DsseError::Payload(bounded(&error.to_string()));
+        let payload =
+            |error: &dyn std::fmt::Display| DsseError::Payload(bounded(&error.to_string()));
         let document: T = serde_json::from_slice(&self.payload).map_err(|e| payload(&e))?;
         let canonical =
             soma_policy::canonical::to_vec(&document).map_err(|error| payload(&error))?;
@@ -248,9 +249,8 @@ impl Envelope {
             let bytes = STANDARD.decode(text).or_else(|_| URL_SAFE.decode(text));
             bytes.map_err(|_| malformed("a field is not base64"))
         };
-        let signature = |wire: WireSignature| {
-            Ok(Signature { bytes: decode(&wire.sig)?, key_id: wire.key_id })
-        };
+        let signature =
+            |wire: WireSignature| Ok(Signature { bytes: decode(&wire.sig)?, key_id: wire.key_id });
         let signatures: Result<Vec<_>, DsseError> =
             wire.signatures.into_iter().map(signature).collect();
         Ok(Self {
@@ -263,9 +263,7 @@ impl Envelope {
     /// Writes the envelope.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
-        let signature = |s: &Signature| {
-            serde_json::json!({"keyid": s.key_id, "sig": STANDARD.encode(&s.bytes)})
-        };
+        let signature = |s: &Signature| serde_json::json!({"keyid": s.key_id, "sig": STANDARD.encode(&s.bytes)});
         let signatures: Vec<serde_json::Value> = self.signatures.iter().map(signature).collect();
         let wire = serde_json::json!({
             "payload": STANDARD.encode(&self.payload),

@@ -8,9 +8,9 @@ use wit_parser::{ManglingAndAbi, Resolve};
 use crate::bundle::sign_blob;
 use crate::key::KeyPair;
 use crate::manifest::CapsuleFile;
+use crate::section;
 use crate::trust::TrustStore;
 use crate::verify::UnverifiedPackage;
-use crate::section;
 
 /// A component of the one world in this WIT text, whose functions trap.
 pub(crate) fn component(wit: &str) -> Vec<u8> {
@@ -25,9 +25,7 @@ pub(crate) fn component(wit: &str) -> Vec<u8> {
 
 /// A component that imports these interfaces, each with one function, and exports `greet`.
 pub(crate) fn importing(interfaces: &[&str]) -> Vec<u8> {
-    let import = |name: &&str| {
-        format!("(import \"{name}\" (instance (export \"ping\" (func))))\n")
-    };
+    let import = |name: &&str| format!("(import \"{name}\" (instance (export \"ping\" (func))))\n");
     let imports: String = interfaces.iter().map(import).collect();
     let exports = r#"
         (core module $m (func (export "greet")))

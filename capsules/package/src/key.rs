@@ -118,11 +118,10 @@ impl KeyPair {
         if !has_sound_nonce(text) {
             return Err(KeyError::NotAKey { expected });
         }
-        let keys =
-            ECDSAKeys::from_encrypted_pem(pem, passphrase).map_err(|error| match error {
-                SigstoreError::KeyParsingError(_) => KeyError::OtherAlgorithm,
-                _ => KeyError::WrongPassphrase,
-            })?;
+        let keys = ECDSAKeys::from_encrypted_pem(pem, passphrase).map_err(|error| match error {
+            SigstoreError::KeyParsingError(_) => KeyError::OtherAlgorithm,
+            _ => KeyError::WrongPassphrase,
+        })?;
         let der = keys.as_inner().private_key_to_der().map_err(|_| KeyError::Failed("read"))?;
         Self::from_pkcs8_der(&der)
     }

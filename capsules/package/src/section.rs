@@ -176,7 +176,8 @@ impl Walk<'_> {
             let byte = self.byte()?;
             value |= u64::from(byte & 0x7f) << shift;
             if byte & 0x80 == 0 {
-                let value = u32::try_from(value).map_err(|_| self.malformed("a length is too large"))?;
+                let value =
+                    u32::try_from(value).map_err(|_| self.malformed("a length is too large"))?;
                 return Ok(value as usize);
             }
         }

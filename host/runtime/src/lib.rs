@@ -1,3 +1,4 @@
 //! The data plane: runs signed capsules behind the gate.
 
 pub mod journal;
+pub mod value;

@@ -74,20 +74,36 @@ fn cosign_takes_our_key_and_our_bundle() {
     let public = write("key.pub", key.public().to_pem().as_bytes());
     let bundle = write("ours.json", &sign_blob(&digest, &key).unwrap());
     let cosign = |args: &[&std::ffi::OsStr]| {
-        let output = Command::new("cosign").args(args).env("COSIGN_PASSWORD", "soma").output().unwrap();
+        let output =
+            Command::new("cosign").args(args).env("COSIGN_PASSWORD", "soma").output().unwrap();
         (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
     let verify = |bundle: &Path| {
-        cosign(&["verify-blob".as_ref(), "--key".as_ref(), public.as_ref(), "--bundle".as_ref(),
-            bundle.as_ref(), "--insecure-ignore-tlog".as_ref(), blob.as_ref()])
+        cosign(&[
+            "verify-blob".as_ref(),
+            "--key".as_ref(),
+            public.as_ref(),
+            "--bundle".as_ref(),
+            bundle.as_ref(),
+            "--insecure-ignore-tlog".as_ref(),
+            blob.as_ref(),
+        ])
     };
     assert!(verify(&bundle).0, "{}", verify(&bundle).1);
 
     let secret = write("key.key", key.to_encrypted_pem(b"soma").unwrap().as_bytes());
     let theirs = folder.path().join("theirs.json");
-    let (signed, said) = cosign(&["sign-blob".as_ref(), "--key".as_ref(), secret.as_ref(),
-        "--bundle".as_ref(), theirs.as_ref(), "--tlog-upload=false".as_ref(),
-        "--use-signing-config=false".as_ref(), "--yes".as_ref(), blob.as_ref()]);
+    let (signed, said) = cosign(&[
+        "sign-blob".as_ref(),
+        "--key".as_ref(),
+        secret.as_ref(),
+        "--bundle".as_ref(),
+        theirs.as_ref(),
+        "--tlog-upload=false".as_ref(),
+        "--use-signing-config=false".as_ref(),
+        "--yes".as_ref(),
+        blob.as_ref(),
+    ]);
     assert!(signed, "{said}");
     let signature = KeyedSignature::parse(&std::fs::read(&theirs).unwrap()).unwrap();
     assert_eq!((signature.hint, signature.digest), (key.public().hint(), digest));

@@ -36,7 +36,8 @@ fn health(manifest: &Manifest, analysis: &Analysis, out: &mut Vec<Finding>) {
     let Some(health) = &manifest.health else { return };
     let path = ["health", "function"];
     let Some(function) = analysis.function(health.function.as_str()) else {
-        let message = format!("the health check calls `{}`, which is not exported", health.function);
+        let message =
+            format!("the health check calls `{}`, which is not exported", health.function);
         out.push(Finding::error(Code::ManifestHealth, &path, message));
         return;
     };
@@ -92,10 +93,8 @@ fn kind(manifest: &Manifest, analysis: &Analysis, out: &mut Vec<Finding>) {
         out.push(error(&["kind"], message).fix("export wasi:http/incoming-handler@0.2"));
     }
     if serves && !http {
-        let message = format!(
-            "wasi:http/incoming-handler is exported, but kind is \"{}\"",
-            manifest.kind
-        );
+        let message =
+            format!("wasi:http/incoming-handler is exported, but kind is \"{}\"", manifest.kind);
         out.push(error(&["kind"], &message).fix("write kind = \"http\""));
     }
     if !serves && !http && analysis.functions.is_empty() && analysis.uncallable.is_empty() {

@@ -35,20 +35,28 @@ fn refusal(import: &Import, declared: &Declarations) -> Option<Finding> {
         }
         Need::Sockets => {
             let message = format!("imports `{name}`; sockets are never offered");
-            let fix = "make outbound requests through wasi:http, and declare [capabilities.http.NAME]";
+            let fix =
+                "make outbound requests through wasi:http, and declare [capabilities.http.NAME]";
             error(Code::ComponentUnknownImport, message).fix(fix)
         }
         Need::Unknown => {
             let near = import.suggestion();
             let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-            error(Code::ComponentUnknownImport, format!("imports `{name}`, which is not known{near}"))
+            error(
+                Code::ComponentUnknownImport,
+                format!("imports `{name}`, which is not known{near}"),
+            )
         }
     })
 }
 
 /// The table that declares a capability, as an author writes it.
 fn table(kind: CapabilityKind) -> String {
-    if kind.is_named() { format!("capabilities.{kind}.NAME") } else { format!("capabilities.{kind}") }
+    if kind.is_named() {
+        format!("capabilities.{kind}.NAME")
+    } else {
+        format!("capabilities.{kind}")
+    }
 }
 
 /// Every declared capability that no import can use. A tenant would be asked for nothing.
@@ -59,8 +67,7 @@ pub(super) fn unused(manifest: &Manifest, analysis: &Analysis, out: &mut Vec<Fin
         }
         let kind = declared.kind.to_string();
         let name = declared.name.as_ref().map(ToString::to_string);
-        let path: Vec<&str> =
-            ["capabilities", &kind].into_iter().chain(name.as_deref()).collect();
+        let path: Vec<&str> = ["capabilities", &kind].into_iter().chain(name.as_deref()).collect();
         let message = format!("{declared} is declared, but nothing is imported that uses it");
         out.push(Finding::warning(Code::ManifestUnused, &path, message));
     }

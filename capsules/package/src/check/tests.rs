@@ -37,7 +37,10 @@ fn an_undeclared_import_is_an_error_that_names_the_table() {
     let finding = one(&importing(&[OUTGOING]), &manifest(""));
     assert!(finding.is_error());
     assert_eq!(finding.code, Code::ComponentUndeclared);
-    assert_eq!(finding.message, format!("imports `{OUTGOING}`, which needs [capabilities.http.NAME]"));
+    assert_eq!(
+        finding.message,
+        format!("imports `{OUTGOING}`, which needs [capabilities.http.NAME]")
+    );
     assert!(finding.remedy.contains("[capabilities.http.NAME]"));
     let finding = one(&importing(&["wasi:logging/logging"]), &manifest(""));
     assert!(finding.message.ends_with("needs [capabilities.logging]"), "{}", finding.message);
@@ -151,7 +154,10 @@ fn a_handler_and_the_kind_http_go_together() {
     let http = manifest("").replace("\"task\"", "\"http\"");
     assert_eq!(findings(&component(SITE), &http), []);
     let finding = one(&component(SITE), &manifest(""));
-    assert_eq!((finding.code, finding.path.as_slice()), (Code::ComponentNoExports, ["kind".to_string()].as_slice()));
+    assert_eq!(
+        (finding.code, finding.path.as_slice()),
+        (Code::ComponentNoExports, ["kind".to_string()].as_slice())
+    );
     assert!(one(&importing(&[]), &http).message.contains("not exported"));
     let serve = format!("{http}\n[capabilities.serve]\nanonymous = true");
     assert_eq!(findings(&component(SITE), &serve), []);

@@ -58,7 +58,8 @@ pub(crate) fn interface_kind(name: &str) -> ExportKind {
 
 fn is_http_handler(name: &str) -> bool {
     InterfaceName::parse(name).is_some_and(|found| {
-        let release = found.version.is_some_and(|v| v.major == 0 && v.minor == 2 && v.pre.is_empty());
+        let release =
+            found.version.is_some_and(|v| v.major == 0 && v.minor == 2 && v.pre.is_empty());
         found.package == "wasi:http" && found.interface == "incoming-handler" && release
     })
 }

@@ -81,13 +81,19 @@ fn each_capability_is_needed_by_its_interface() {
 fn releases_match_both_ways_and_prereleases_exactly() {
     let http = Need::Capability(CapabilityKind::Http);
     assert_eq!(needs(&["wasi:http/outgoing-handler@0.2.99"]), [http]);
-    assert_eq!(needs(&["wasi:http/outgoing-handler@0.2.0-rc-2023-11-10"]), [Need::Version("0.2.x")]);
+    assert_eq!(
+        needs(&["wasi:http/outgoing-handler@0.2.0-rc-2023-11-10"]),
+        [Need::Version("0.2.x")]
+    );
     assert_eq!(needs(&["wasi:http/outgoing-handler@0.1.0"]), [Need::Version("0.2.x")]);
     assert_eq!(needs(&["wasi:http/outgoing-handler"]), [Need::Version("0.2.x")]);
     assert_eq!(needs(&["wasi:keyvalue/store@0.2.0-draft2"]), [Need::Version("0.2.0-draft")]);
     assert_eq!(needs(&["wasi:keyvalue/store@0.2.0"]), [Need::Version("0.2.0-draft")]);
     assert_eq!(needs(&["wasi:config/store@0.2.0-draft"]), [Need::Version("0.2.0-rc.1")]);
-    assert_eq!(needs(&["wasi:logging/logging@0.1.0"]), [Need::Version("no version, or 0.1.0-draft")]);
+    assert_eq!(
+        needs(&["wasi:logging/logging@0.1.0"]),
+        [Need::Version("no version, or 0.1.0-draft")]
+    );
     assert_eq!(needs(&["soma:emit/emit@0.2.0"]), [Need::Version("0.1.x")]);
 }
 
@@ -134,7 +140,10 @@ fn an_http_handler_makes_its_types_without_a_capability() {
 
 #[test]
 fn a_handler_of_another_version_serves_nothing() {
-    assert_eq!(exports::interface_kind("wasi:http/incoming-handler@0.2.6"), ExportKind::HttpHandler);
+    assert_eq!(
+        exports::interface_kind("wasi:http/incoming-handler@0.2.6"),
+        ExportKind::HttpHandler
+    );
     assert_eq!(exports::interface_kind("wasi:http/incoming-handler@0.1.0"), ExportKind::Ignored);
     assert_eq!(exports::interface_kind("wasi:http/incoming-handler"), ExportKind::Ignored);
     assert_eq!(exports::interface_kind("wasi:cli/run@0.2.0"), ExportKind::Ignored);
@@ -146,7 +155,11 @@ fn a_handler_of_another_version_serves_nothing() {
 fn other_files_are_refused_by_name() {
     let module = wat::parse_str("(module)").unwrap();
     let table: [(&[u8], ComponentError, Code); 8] = [
-        (b"\x7fELF\x02\x01\x01\xc8 and so on", ComponentError::Precompiled, Code::ComponentPrecompiled),
+        (
+            b"\x7fELF\x02\x01\x01\xc8 and so on",
+            ComponentError::Precompiled,
+            Code::ComponentPrecompiled,
+        ),
         (b"\xcf\xfa\xed\xfe", ComponentError::Precompiled, Code::ComponentPrecompiled),
         (&module, ComponentError::CoreModule, Code::ComponentIsModule),
         (b"(component)", ComponentError::Text, Code::ComponentMalformed),

@@ -153,7 +153,10 @@ fn envelopes_are_bounded() {
 #[test]
 fn both_alphabets_of_base64_are_read() {
     let text = r#"{"payload":"-_-_","payloadType":"x","signatures":[]}"#;
-    assert_eq!(Envelope::from_json(text.as_bytes()).unwrap().unverified_payload(), [0xfb, 0xff, 0xbf]);
+    assert_eq!(
+        Envelope::from_json(text.as_bytes()).unwrap().unverified_payload(),
+        [0xfb, 0xff, 0xbf]
+    );
 }
 
 static SIGNED: LazyLock<(Vec<u8>, PublicKey)> = LazyLock::new(|| {

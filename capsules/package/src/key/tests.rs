@@ -47,9 +47,9 @@ fn public_keys_survive_their_file() {
 
 #[test]
 fn other_keys_and_other_files_are_refused() {
+    use sigstore::crypto::signing_key::KeyPair as _;
     use sigstore::crypto::signing_key::ecdsa::{ECDSAKeys, EllipticCurve};
     use sigstore::crypto::signing_key::ed25519::Ed25519Keys;
-    use sigstore::crypto::signing_key::KeyPair as _;
     let wide = ECDSAKeys::new(EllipticCurve::P384).unwrap();
     let wide = wide.as_inner();
     let edwards = Ed25519Keys::new().unwrap();
@@ -64,7 +64,9 @@ fn other_keys_and_other_files_are_refused() {
         assert_eq!((error.clone(), error.code()), (KeyError::OtherAlgorithm, Code::KeyFile));
     }
     let plain = wide.private_key_to_pem().unwrap();
-    for bytes in [b"".as_slice(), b"\xff\xfe", plain.as_bytes(), &vec![b'-'; KEY_FILE_BYTES_MAX + 1]] {
+    for bytes in
+        [b"".as_slice(), b"\xff\xfe", plain.as_bytes(), &vec![b'-'; KEY_FILE_BYTES_MAX + 1]]
+    {
         let error = KeyPair::from_encrypted_pem(bytes, b"x").unwrap_err();
         assert!(matches!(error, KeyError::NotAKey { .. }));
         assert!(matches!(PublicKey::from_pem(bytes).unwrap_err(), KeyError::NotAKey { .. }));
@@ -88,7 +90,10 @@ fn a_nonce_of_another_length_does_not_panic() {
 fn nothing_private_is_shown() {
     let key = KeyPair::generate().unwrap();
     let shown = format!("{key:?}");
-    assert_eq!(shown, format!("KeyPair {{ public: PublicKey({}), .. }}", key.public().fingerprint()));
+    assert_eq!(
+        shown,
+        format!("KeyPair {{ public: PublicKey({}), .. }}", key.public().fingerprint())
+    );
 }
 
 proptest! {

@@ -7,9 +7,7 @@ use semver::Version;
 use serde::Deserialize;
 use soma_policy::{CapsuleName, Code, Declarations, FunctionName, LimitsAsk};
 
-use super::{
-    FunctionWords, Health, Kind, Manifest, ManifestError, Price, SCHEMA, locate, rules,
-};
+use super::{FunctionWords, Health, Kind, Manifest, ManifestError, Price, SCHEMA, locate, rules};
 use crate::section::MANIFEST_BYTES_MAX;
 
 /// What `capsule.toml` says: the manifest, and the table that is not embedded.

@@ -57,7 +57,8 @@ fn line(path: &[&str], text: &str, chars_max: usize) -> Result<(), Broken> {
 }
 
 fn licence(text: &str) -> Result<(), Broken> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+' | ' ' | '(' | ')');
+    let plain =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+' | ' ' | '(' | ')');
     line(&["licence"], text, SUMMARY_CHARS_MAX)?;
     if text.chars().all(plain) {
         return Ok(());

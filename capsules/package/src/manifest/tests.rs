@@ -49,23 +49,61 @@ fn what_is_embedded_is_read_back_without_the_build_table() {
 
 #[test]
 fn mistakes_are_named_with_line_code_and_way_out() {
-    let line = |needle: &str, text: &str| 1 + text[..text.find(needle).unwrap()].matches('\n').count();
+    let line =
+        |needle: &str, text: &str| 1 + text[..text.find(needle).unwrap()].matches('\n').count();
     let table = [
-        (manifest("[capabilities.http.x]\nmethod = [\"GET\"]"), "method", Code::ManifestUnknownKey, "did you mean \"methods\"?"),
-        (manifest("licens = \"MIT\""), "licens = ", Code::ManifestUnknownKey, "did you mean \"licence\"?"),
-        (manifest("[limits]\ncpus = \"1 s\""), "cpus", Code::ManifestUnknownKey, "did you mean \"cpu\"?"),
-        (manifest("[capabilities.htp.x]"), "[capabilities.htp", Code::ManifestUnknownKey, "did you mean \"http\"?"),
+        (
+            manifest("[capabilities.http.x]\nmethod = [\"GET\"]"),
+            "method",
+            Code::ManifestUnknownKey,
+            "did you mean \"methods\"?",
+        ),
+        (
+            manifest("licens = \"MIT\""),
+            "licens = ",
+            Code::ManifestUnknownKey,
+            "did you mean \"licence\"?",
+        ),
+        (
+            manifest("[limits]\ncpus = \"1 s\""),
+            "cpus",
+            Code::ManifestUnknownKey,
+            "did you mean \"cpu\"?",
+        ),
+        (
+            manifest("[capabilities.htp.x]"),
+            "[capabilities.htp",
+            Code::ManifestUnknownKey,
+            "did you mean \"http\"?",
+        ),
         (manifest("[limits]\ncpu = \"soon\""), "cpu = ", Code::ManifestBadValue, "soon"),
         (MANIFEST.replace("1.2.0", "1.2"), "version", Code::ManifestVersion, "1.2"),
         (MANIFEST.replace("acme/greeter", "greeter"), "name", Code::ManifestName, "publisher/name"),
-        (MANIFEST.replace("\"task\"", "\"tsk\""), "kind", Code::ManifestBadValue, "did you mean \"task\"?"),
+        (
+            MANIFEST.replace("\"task\"", "\"tsk\""),
+            "kind",
+            Code::ManifestBadValue,
+            "did you mean \"task\"?",
+        ),
         (MANIFEST.replace("Says hello", ""), "summary", Code::ManifestBadValue, "empty"),
         (MANIFEST.replace("Says hello", "a\\u001bb"), "summary", Code::ManifestBadValue, "control"),
         (MANIFEST.replace("Apache-2.0", "<script>"), "licence", Code::ManifestBadValue, "SPDX"),
         (MANIFEST.replace("schema = 1", "schema = 2"), "schema", Code::ManifestSchema, "this soma"),
-        (manifest("summary = \"again\""), "summary = \"again\"", Code::ManifestDuplicate, "duplicate"),
+        (
+            manifest("summary = \"again\""),
+            "summary = \"again\"",
+            Code::ManifestDuplicate,
+            "duplicate",
+        ),
         (manifest("[price]\nper_call = \"-1 EUR\""), "per_call", Code::ManifestPrice, "negative"),
-        (manifest("[capabilities.kv.k]\nwhy = \"\"\nprefix = \"a/\"\naccess = \"read\"\nquota = \"1 KiB\""), "[capabilities.kv.k]", Code::ManifestBadValue, ""),
+        (
+            manifest(
+                "[capabilities.kv.k]\nwhy = \"\"\nprefix = \"a/\"\naccess = \"read\"\nquota = \"1 KiB\"",
+            ),
+            "[capabilities.kv.k]",
+            Code::ManifestBadValue,
+            "",
+        ),
         (manifest("= nonsense"), "= nonsense", Code::ManifestSyntax, ""),
     ];
     for (text, needle, code, words) in table {
@@ -92,9 +130,12 @@ fn a_missing_key_is_named() {
 
 #[test]
 fn secrets_need_a_declared_http_entry_with_one_https_origin() {
-    let secret = "[capabilities.secret.token]\nplace = { http = \"isues\", header = \"authorization\" }";
+    let secret =
+        "[capabilities.secret.token]\nplace = { http = \"isues\", header = \"authorization\" }";
     let http = |origin: &str| {
-        format!("[capabilities.http.issues]\norigin = \"{origin}\"\nmethods = [\"GET\"]\npaths = [\"/\"]")
+        format!(
+            "[capabilities.http.issues]\norigin = \"{origin}\"\nmethods = [\"GET\"]\npaths = [\"/\"]"
+        )
     };
     let error = refusal(&manifest(&format!("{secret}\n{}", http("https://api.github.com:443"))));
     assert_eq!(error.code(), Code::ManifestSecretPlace);
@@ -111,7 +152,8 @@ fn secrets_need_a_declared_http_entry_with_one_https_origin() {
 fn everything_is_bounded() {
     let error = refusal(&"#".repeat(300_000));
     assert_eq!(error.code(), Code::ManifestTooLarge);
-    let functions: String = (0..300).map(|i| format!("[functions.f{i}]\nsummary = \"x\"\n")).collect();
+    let functions: String =
+        (0..300).map(|i| format!("[functions.f{i}]\nsummary = \"x\"\n")).collect();
     assert_eq!(refusal(&manifest(&functions)).code(), Code::ManifestTooLarge);
     let inputs: String = (0..100).map(|i| format!("a{i} = \"x\"\n")).collect();
     let text = manifest(&format!("[functions.f]\nsummary = \"x\"\n[functions.f.inputs]\n{inputs}"));
@@ -175,7 +217,20 @@ fn the_published_schema_is_the_one_of_the_types() {
 fn the_schema_knows_every_table() {
     let schema = json_schema();
     let properties = schema["properties"].as_object().unwrap();
-    for key in ["schema", "name", "version", "kind", "summary", "licence", "build", "functions", "capabilities", "limits", "price", "health"] {
+    for key in [
+        "schema",
+        "name",
+        "version",
+        "kind",
+        "summary",
+        "licence",
+        "build",
+        "functions",
+        "capabilities",
+        "limits",
+        "price",
+        "health",
+    ] {
         assert!(properties.contains_key(key), "{key}");
     }
     assert_eq!(schema["additionalProperties"], false);

@@ -192,10 +192,7 @@ pub(super) fn json<T: Serialize>(what: &'static str, document: &T) -> Result<Vec
         .map_err(|error| OciError::Malformed { what, reason: error.to_string() })
 }
 
-pub(super) fn parse<T: DeserializeOwned>(
-    what: &'static str,
-    bytes: &[u8],
-) -> Result<T, OciError> {
+pub(super) fn parse<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, OciError> {
     serde_json::from_slice(bytes)
         .map_err(|error| OciError::Malformed { what, reason: bounded(&error.to_string()) })
 }

@@ -23,11 +23,7 @@ const BUNDLES_MAX: usize = 16;
 ///
 /// # Errors
 /// When the folder is not a layout, cannot be written, or is full.
-pub fn write_layout(
-    folder: &Path,
-    tag: &Tag,
-    artifact: &Artifact<'_>,
-) -> Result<Digest, OciError> {
+pub fn write_layout(folder: &Path, tag: &Tag, artifact: &Artifact<'_>) -> Result<Digest, OciError> {
     let folder = Folder::open_or_create(folder)?;
     let lock = folder.lock()?;
     let mut index = folder.index()?;
@@ -66,11 +62,7 @@ fn put_component(folder: &Folder, artifact: &Artifact<'_>) -> Result<Descriptor,
     Ok(Descriptor::of(MANIFEST, &manifest))
 }
 
-fn put_bundle(
-    folder: &Folder,
-    bundle: &[u8],
-    subject: Descriptor,
-) -> Result<Descriptor, OciError> {
+fn put_bundle(folder: &Folder, bundle: &[u8], subject: Descriptor) -> Result<Descriptor, OciError> {
     folder.put(bundle)?;
     folder.put(EMPTY_BODY)?;
     let manifest = json("the manifest of the bundle", &Manifest::of_bundle(bundle, subject))?;
@@ -152,11 +144,7 @@ fn read_component(folder: &Folder, manifest: &Manifest) -> Result<Vec<u8>, OciEr
     folder.blob("the component", layer, ShapeLimits::DEFAULT.bytes)
 }
 
-fn read_bundles(
-    folder: &Folder,
-    index: &Index,
-    subject: &str,
-) -> Result<Vec<Vec<u8>>, OciError> {
+fn read_bundles(folder: &Folder, index: &Index, subject: &str) -> Result<Vec<Vec<u8>>, OciError> {
     let mut bundles = Vec::new();
     let typed = |entry: &&Descriptor| entry.artifact_type.as_deref() == Some(BUNDLE_MEDIA_TYPE);
     for entry in index.manifests.iter().filter(typed).take(ARTIFACTS_MAX) {

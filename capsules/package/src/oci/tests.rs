@@ -212,7 +212,9 @@ fn links_and_pipes_are_not_read() {
 fn artifacts_of_other_kinds_are_refused() {
     type Change = fn(&mut Value);
     let changes: [(&str, Change); 7] = [
-        ("configuration", |m| m["config"]["mediaType"] = json!("application/vnd.oci.image.config.v1+json")),
+        ("configuration", |m| {
+            m["config"]["mediaType"] = json!("application/vnd.oci.image.config.v1+json")
+        }),
         ("exactly one layer", |m| m["layers"] = json!([])),
         ("exactly one layer", |m| {
             let layer = m["layers"][0].clone();
@@ -303,7 +305,8 @@ fn tags_are_those_that_registries_allow() {
 fn skopeo_reads_the_layout() {
     let required = std::env::var_os("SOMA_REQUIRE_TOOLS").is_some()
         || std::env::var("CI").is_ok_and(|ci| ci == "true");
-    let present = Command::new("skopeo").arg("--version").output().is_ok_and(|o| o.status.success());
+    let present =
+        Command::new("skopeo").arg("--version").output().is_ok_and(|o| o.status.success());
     if !present {
         assert!(!required, "skopeo is not installed; run `apt-get install -y skopeo`");
         use std::io::Write as _;
@@ -315,13 +318,17 @@ fn skopeo_reads_the_layout() {
     let raw = Command::new("skopeo").args(["inspect", "--raw", &reference]).output().unwrap();
     assert!(raw.status.success(), "{}", String::from_utf8_lossy(&raw.stderr));
     assert_eq!(Digest::of(&raw.stdout), shelf.manifest);
-    let config = Command::new("skopeo").args(["inspect", "--config", "--raw", &reference]).output().unwrap();
+    let config =
+        Command::new("skopeo").args(["inspect", "--config", "--raw", &reference]).output().unwrap();
     assert!(config.status.success(), "{}", String::from_utf8_lossy(&config.stderr));
     let config: Value = serde_json::from_slice(&config.stdout).unwrap();
     assert_eq!(config["architecture"], "wasm");
     let copy = tempfile::tempdir().unwrap();
     let target = format!("oci:{}:copied", copy.path().display());
-    let copied = Command::new("skopeo").args(["--insecure-policy", "copy", &reference, &target]).output().unwrap();
+    let copied = Command::new("skopeo")
+        .args(["--insecure-policy", "copy", &reference, &target])
+        .output()
+        .unwrap();
     assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
     let stored = read_layout(copy.path(), &Reference::Tag(tag("copied"))).unwrap();
     assert_eq!(stored.component, shelf.package.component);

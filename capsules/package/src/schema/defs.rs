@@ -26,11 +26,7 @@ pub(super) struct Builder<'a> {
 type Built = Result<Value, SchemaReason>;
 
 impl<'a> Builder<'a> {
-    pub(super) fn new(
-        resolve: &'a Resolve,
-        caps: &SchemaCaps,
-        nodes_left: &'a mut usize,
-    ) -> Self {
+    pub(super) fn new(resolve: &'a Resolve, caps: &SchemaCaps, nodes_left: &'a mut usize) -> Self {
         Self {
             resolve,
             depth_max: caps.depth,
@@ -206,7 +202,11 @@ impl<'a> Builder<'a> {
 
     /// Every use of a name copies it, and a file may hold names of 100 KB.
     fn name<'n>(&self, name: &'n str) -> Result<&'n str, SchemaReason> {
-        if name.len() > NAME_BYTES_MAX { Err(SchemaReason::LongName(NAME_BYTES_MAX)) } else { Ok(name) }
+        if name.len() > NAME_BYTES_MAX {
+            Err(SchemaReason::LongName(NAME_BYTES_MAX))
+        } else {
+            Ok(name)
+        }
     }
 
     fn names(&mut self, names: &[&str]) -> Result<(), SchemaReason> {

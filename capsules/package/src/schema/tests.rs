@@ -5,7 +5,9 @@ use crate::component::analyse;
 use crate::fixture::component;
 
 fn world(exports: &str) -> Vec<u8> {
-    component(&format!("package acme:test; interface api {{ {exports} }} world w {{ export api; }}"))
+    component(&format!(
+        "package acme:test; interface api {{ {exports} }} world w {{ export api; }}"
+    ))
 }
 
 fn only(exports: &str) -> FunctionSchema {
@@ -30,7 +32,10 @@ fn primitives_have_their_ranges() {
     assert_eq!(output_of("bool"), json!({"type": "boolean"}));
     assert_eq!(output_of("u8"), json!({"type": "integer", "minimum": 0, "maximum": 255}));
     assert_eq!(output_of("s16"), json!({"type": "integer", "minimum": -32768, "maximum": 32767}));
-    assert_eq!(output_of("u32"), json!({"type": "integer", "minimum": 0, "maximum": 4_294_967_295_u32}));
+    assert_eq!(
+        output_of("u32"),
+        json!({"type": "integer", "minimum": 0, "maximum": 4_294_967_295_u32})
+    );
     assert_eq!(output_of("u64")["type"], json!(["string", "integer"]));
     assert_eq!(output_of("s64")["minimum"], json!(i64::MIN));
     assert_eq!(output_of("f32")["anyOf"][1]["enum"], json!(["NaN", "Infinity", "-Infinity"]));
@@ -42,7 +47,10 @@ fn primitives_have_their_ranges() {
 fn composed_types_follow_the_page() {
     assert_eq!(output_of("list<u8>")["contentEncoding"], "base64");
     assert_eq!(output_of("list<string>"), json!({"type": "array", "items": {"type": "string"}}));
-    assert_eq!(output_of("option<bool>"), json!({"anyOf": [{"type": "boolean"}, {"type": "null"}]}));
+    assert_eq!(
+        output_of("option<bool>"),
+        json!({"anyOf": [{"type": "boolean"}, {"type": "null"}]})
+    );
     let nested = output_of("option<option<bool>>");
     assert_eq!(nested["anyOf"][0]["required"], json!(["some"]));
     let pair = output_of("tuple<bool, string>");
@@ -104,8 +112,13 @@ fn a_result_at_the_top_is_unwrapped() {
 
 #[test]
 fn signatures_read_as_wit() {
-    let function = only("record p { x: u8 } f: func(a: list<p>, b: tuple<u8, option<s64>>) -> result<_, string>;");
-    assert_eq!(function.signature, "f: func(a: list<p>, b: tuple<u8, option<s64>>) -> result<_, string>");
+    let function = only(
+        "record p { x: u8 } f: func(a: list<p>, b: tuple<u8, option<s64>>) -> result<_, string>;",
+    );
+    assert_eq!(
+        function.signature,
+        "f: func(a: list<p>, b: tuple<u8, option<s64>>) -> result<_, string>"
+    );
     assert_eq!(function.interface.as_deref(), Some("acme:test/api"));
 }
 
@@ -150,7 +163,8 @@ fn shared_named_types_do_not_blow_up() {
         types.push_str(&format!("record r{level} {{ a: r{below}, b: r{below} }}"));
     }
     // The component model bounds the flattened size, so the sharing goes through a list.
-    let function = only(&format!("{} f: func() -> list<r9>;", types.split("record r10").next().unwrap()));
+    let function =
+        only(&format!("{} f: func() -> list<r9>;", types.split("record r10").next().unwrap()));
     assert_eq!(function.output["$defs"].as_object().unwrap().len(), 10);
     assert!(function.output.to_string().len() < 4_000);
 }

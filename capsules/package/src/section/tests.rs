@@ -31,7 +31,10 @@ fn embedding_again_replaces() {
 #[test]
 fn a_component_without_a_manifest_is_refused() {
     let error = extract(&importing(&[])).unwrap_err();
-    assert_eq!((error.clone(), error.code()), (SectionError::Missing, Code::ManifestSectionMissing));
+    assert_eq!(
+        (error.clone(), error.code()),
+        (SectionError::Missing, Code::ManifestSectionMissing)
+    );
 }
 
 #[test]
@@ -39,7 +42,10 @@ fn two_manifests_are_refused() {
     let mut bytes = embed(&importing(&[]), b"one").unwrap();
     bytes.extend(custom(SECTION_NAME, b"two"));
     let error = extract(&bytes).unwrap_err();
-    assert_eq!((error.clone(), error.code()), (SectionError::Several(2), Code::ManifestSectionMisplaced));
+    assert_eq!(
+        (error.clone(), error.code()),
+        (SectionError::Several(2), Code::ManifestSectionMisplaced)
+    );
     assert_eq!(extract(&embed(&bytes, b"three").unwrap()).unwrap(), b"three");
 }
 

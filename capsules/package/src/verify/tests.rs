@@ -28,7 +28,8 @@ fn a_signed_capsule_is_verified() {
     let scene = scene();
     let bytes = greeter();
     let digest = Digest::of(&bytes);
-    let verified = verify(package(bytes.clone(), &scene.acme), &scene.trust, Some(&digest)).unwrap();
+    let verified =
+        verify(package(bytes.clone(), &scene.acme), &scene.trust, Some(&digest)).unwrap();
     assert_eq!(verified.digest(), digest);
     assert_eq!(verified.manifest().name.to_string(), "acme/greeter");
     assert_eq!(verified.signer(), scene.acme.public().fingerprint());
@@ -73,108 +74,222 @@ fn second_manifest(mut bytes: Vec<u8>) -> Vec<u8> {
 
 /// Everything an attacker may do to a package, and what must be said of it.
 const TAMPERING: &[(&str, Tamper, Code)] = &[
-    ("a flipped byte of the component", |s| {
-        let mut signed = package(greeter(), &s.acme);
-        let at = signed.component.len() / 2;
-        signed.component[at] ^= 1;
-        signed
-    }, Code::DigestMismatch),
-    ("a flipped byte of the manifest", |s| {
-        let mut signed = package(greeter(), &s.acme);
-        let at = signed.component.windows(5).position(|w| w == b"hello").unwrap();
-        signed.component[at] = b'H';
-        signed
-    }, Code::DigestMismatch),
-    ("a flipped bit of the signature", |s| with_bundle(s, |bundle| {
-        use base64::Engine as _;
-        let base64 = base64::engine::general_purpose::STANDARD;
-        let signature = &mut bundle["messageSignature"]["signature"];
-        let mut bytes = base64.decode(signature.as_str().unwrap()).unwrap();
-        *bytes.last_mut().unwrap() ^= 1;
-        *signature = json!(base64.encode(bytes));
-    }), Code::SignatureInvalid),
+    (
+        "a flipped byte of the component",
+        |s| {
+            let mut signed = package(greeter(), &s.acme);
+            let at = signed.component.len() / 2;
+            signed.component[at] ^= 1;
+            signed
+        },
+        Code::DigestMismatch,
+    ),
+    (
+        "a flipped byte of the manifest",
+        |s| {
+            let mut signed = package(greeter(), &s.acme);
+            let at = signed.component.windows(5).position(|w| w == b"hello").unwrap();
+            signed.component[at] = b'H';
+            signed
+        },
+        Code::DigestMismatch,
+    ),
+    (
+        "a flipped bit of the signature",
+        |s| {
+            with_bundle(s, |bundle| {
+                use base64::Engine as _;
+                let base64 = base64::engine::general_purpose::STANDARD;
+                let signature = &mut bundle["messageSignature"]["signature"];
+                let mut bytes = base64.decode(signature.as_str().unwrap()).unwrap();
+                *bytes.last_mut().unwrap() ^= 1;
+                *signature = json!(base64.encode(bytes));
+            })
+        },
+        Code::SignatureInvalid,
+    ),
     ("a key that nobody trusts", |s| package(greeter(), &s.stranger), Code::KeyNotTrusted),
     ("the key of another publisher", |s| package(greeter(), &s.other), Code::KeyNotTrusted),
-    ("the publisher's hint on another key's signature", |s| {
-        let mut signed = package(greeter(), &s.stranger);
-        let mut bundle: Value = serde_json::from_slice(&signed.bundle).unwrap();
-        bundle["verificationMaterial"]["publicKey"]["hint"] = json!(s.acme.public().hint());
-        signed.bundle = bundle.to_string().into_bytes();
-        signed
-    }, Code::SignatureInvalid),
-    ("an unknown hint", |s| with_bundle(s, |bundle| {
-        bundle["verificationMaterial"]["publicKey"]["hint"] = json!("who");
-    }), Code::KeyNotTrusted),
-    ("an empty hint", |s| with_bundle(s, |bundle| {
-        bundle["verificationMaterial"]["publicKey"]["hint"] = json!("");
-    }), Code::KeyNotTrusted),
-    ("a stripped signature", |_| UnverifiedPackage { component: greeter(), bundle: Vec::new() }, Code::BundleMissing),
-    ("a signature removed from the bundle", |s| with_bundle(s, |bundle| {
-        drop(bundle.as_object_mut().unwrap().remove("messageSignature"));
-    }), Code::BundleMalformed),
-    ("a swapped component under the same bundle", |s| {
-        let other = capsule(&importing(&["wasi:io/poll@0.2.0"]), MANIFEST);
-        UnverifiedPackage { component: other, bundle: package(greeter(), &s.acme).bundle }
-    }, Code::DigestMismatch),
-    ("a swapped component with the stated digest rewritten", |s| {
-        let other = capsule(&importing(&["wasi:io/poll@0.2.0"]), MANIFEST);
-        let mine = package(other, &s.stranger);
-        let mut forged: Value = serde_json::from_slice(&mine.bundle).unwrap();
-        let genuine: Value = serde_json::from_slice(&package(greeter(), &s.acme).bundle).unwrap();
-        forged["verificationMaterial"] = genuine["verificationMaterial"].clone();
-        forged["messageSignature"]["signature"] = genuine["messageSignature"]["signature"].clone();
-        UnverifiedPackage { component: mine.component, bundle: forged.to_string().into_bytes() }
-    }, Code::SignatureInvalid),
-    ("a swapped manifest", |s| {
-        let wider = manifest("[capabilities.logging]\nper_call = \"1 KiB\"");
-        let swapped = capsule(&greeter(), &wider);
-        UnverifiedPackage { component: swapped, bundle: package(greeter(), &s.acme).bundle }
-    }, Code::DigestMismatch),
-    ("another publisher's name in a manifest that one signs oneself", |s| {
-        let stolen = capsule(&importing(&[]), &MANIFEST.replace("acme/", "other/"));
-        package(stolen, &s.acme)
-    }, Code::KeyNotTrusted),
-    ("a publisher without any key", |s| {
-        let unknown = capsule(&importing(&[]), &MANIFEST.replace("acme/", "nobody/"));
-        package(unknown, &s.acme)
-    }, Code::KeyNotTrusted),
-    ("a publisher without any key, signed by a stranger", |s| {
-        let unknown = capsule(&importing(&[]), &MANIFEST.replace("acme/", "nobody/"));
-        package(unknown, &s.stranger)
-    }, Code::PublisherUnknown),
-    ("two manifests", |s| package(second_manifest(greeter()), &s.acme), Code::ManifestSectionMisplaced),
-    ("a manifest that is not last", |s| {
-        let mut bytes = greeter();
-        bytes.extend([0, 3, 1, b'x', 0]);
-        package(bytes, &s.acme)
-    }, Code::ManifestSectionMisplaced),
+    (
+        "the publisher's hint on another key's signature",
+        |s| {
+            let mut signed = package(greeter(), &s.stranger);
+            let mut bundle: Value = serde_json::from_slice(&signed.bundle).unwrap();
+            bundle["verificationMaterial"]["publicKey"]["hint"] = json!(s.acme.public().hint());
+            signed.bundle = bundle.to_string().into_bytes();
+            signed
+        },
+        Code::SignatureInvalid,
+    ),
+    (
+        "an unknown hint",
+        |s| {
+            with_bundle(s, |bundle| {
+                bundle["verificationMaterial"]["publicKey"]["hint"] = json!("who");
+            })
+        },
+        Code::KeyNotTrusted,
+    ),
+    (
+        "an empty hint",
+        |s| {
+            with_bundle(s, |bundle| {
+                bundle["verificationMaterial"]["publicKey"]["hint"] = json!("");
+            })
+        },
+        Code::KeyNotTrusted,
+    ),
+    (
+        "a stripped signature",
+        |_| UnverifiedPackage { component: greeter(), bundle: Vec::new() },
+        Code::BundleMissing,
+    ),
+    (
+        "a signature removed from the bundle",
+        |s| {
+            with_bundle(s, |bundle| {
+                drop(bundle.as_object_mut().unwrap().remove("messageSignature"));
+            })
+        },
+        Code::BundleMalformed,
+    ),
+    (
+        "a swapped component under the same bundle",
+        |s| {
+            let other = capsule(&importing(&["wasi:io/poll@0.2.0"]), MANIFEST);
+            UnverifiedPackage { component: other, bundle: package(greeter(), &s.acme).bundle }
+        },
+        Code::DigestMismatch,
+    ),
+    (
+        "a swapped component with the stated digest rewritten",
+        |s| {
+            let other = capsule(&importing(&["wasi:io/poll@0.2.0"]), MANIFEST);
+            let mine = package(other, &s.stranger);
+            let mut forged: Value = serde_json::from_slice(&mine.bundle).unwrap();
+            let genuine: Value =
+                serde_json::from_slice(&package(greeter(), &s.acme).bundle).unwrap();
+            forged["verificationMaterial"] = genuine["verificationMaterial"].clone();
+            forged["messageSignature"]["signature"] =
+                genuine["messageSignature"]["signature"].clone();
+            UnverifiedPackage { component: mine.component, bundle: forged.to_string().into_bytes() }
+        },
+        Code::SignatureInvalid,
+    ),
+    (
+        "a swapped manifest",
+        |s| {
+            let wider = manifest("[capabilities.logging]\nper_call = \"1 KiB\"");
+            let swapped = capsule(&greeter(), &wider);
+            UnverifiedPackage { component: swapped, bundle: package(greeter(), &s.acme).bundle }
+        },
+        Code::DigestMismatch,
+    ),
+    (
+        "another publisher's name in a manifest that one signs oneself",
+        |s| {
+            let stolen = capsule(&importing(&[]), &MANIFEST.replace("acme/", "other/"));
+            package(stolen, &s.acme)
+        },
+        Code::KeyNotTrusted,
+    ),
+    (
+        "a publisher without any key",
+        |s| {
+            let unknown = capsule(&importing(&[]), &MANIFEST.replace("acme/", "nobody/"));
+            package(unknown, &s.acme)
+        },
+        Code::KeyNotTrusted,
+    ),
+    (
+        "a publisher without any key, signed by a stranger",
+        |s| {
+            let unknown = capsule(&importing(&[]), &MANIFEST.replace("acme/", "nobody/"));
+            package(unknown, &s.stranger)
+        },
+        Code::PublisherUnknown,
+    ),
+    (
+        "two manifests",
+        |s| package(second_manifest(greeter()), &s.acme),
+        Code::ManifestSectionMisplaced,
+    ),
+    (
+        "a manifest that is not last",
+        |s| {
+            let mut bytes = greeter();
+            bytes.extend([0, 3, 1, b'x', 0]);
+            package(bytes, &s.acme)
+        },
+        Code::ManifestSectionMisplaced,
+    ),
     ("no manifest", |s| package(importing(&[]), &s.acme), Code::ManifestSectionMissing),
-    ("a manifest in another form", |s| {
-        let text = String::from_utf8(section::extract(&greeter()).unwrap().to_vec()).unwrap();
-        let spaced = text.replacen(':', ": ", 1);
-        package(embed(&importing(&[]), spaced.as_bytes()).unwrap(), &s.acme)
-    }, Code::ManifestSectionNotCanonical),
-    ("a bundle of version 0.1", |s| with_bundle(s, |bundle| {
-        bundle["mediaType"] = json!("application/vnd.dev.sigstore.bundle+json;version=0.1");
-    }), Code::BundleMalformed),
-    ("a certificate instead of a key", |s| with_bundle(s, |bundle| {
-        bundle["verificationMaterial"] = json!({"certificate": {"rawBytes": "AAAA"}});
-    }), Code::BundleMalformed),
-    ("a certificate beside the key", |s| with_bundle(s, |bundle| {
-        bundle["verificationMaterial"]["certificate"] = json!({"rawBytes": "AAAA"});
-    }), Code::BundleMalformed),
-    ("an undeclared import", |s| {
-        package(capsule(&importing(&["wasi:http/outgoing-handler@0.2.0"]), MANIFEST), &s.acme)
-    }, Code::ComponentUndeclared),
-    ("an import of WASI 0.3", |s| {
-        package(capsule(&importing(&["wasi:http/handler@0.3.0"]), MANIFEST), &s.acme)
-    }, Code::ComponentVersion03),
-    ("machine code", |s| package(b"\x7fELF\x02\x01\x01".to_vec(), &s.acme), Code::ComponentPrecompiled),
-    ("a core module", |s| package(wat::parse_str("(module)").unwrap(), &s.acme), Code::ComponentIsModule),
-    ("a core module with a manifest", |s| {
-        package(embed(&wat::parse_str("(module)").unwrap(), b"{}").unwrap(), &s.acme)
-    }, Code::ComponentIsModule),
-    ("an oversize component", |s| package(vec![0; (32 << 20) + 1], &s.acme), Code::ComponentTooLarge),
+    (
+        "a manifest in another form",
+        |s| {
+            let text = String::from_utf8(section::extract(&greeter()).unwrap().to_vec()).unwrap();
+            let spaced = text.replacen(':', ": ", 1);
+            package(embed(&importing(&[]), spaced.as_bytes()).unwrap(), &s.acme)
+        },
+        Code::ManifestSectionNotCanonical,
+    ),
+    (
+        "a bundle of version 0.1",
+        |s| {
+            with_bundle(s, |bundle| {
+                bundle["mediaType"] = json!("application/vnd.dev.sigstore.bundle+json;version=0.1");
+            })
+        },
+        Code::BundleMalformed,
+    ),
+    (
+        "a certificate instead of a key",
+        |s| {
+            with_bundle(s, |bundle| {
+                bundle["verificationMaterial"] = json!({"certificate": {"rawBytes": "AAAA"}});
+            })
+        },
+        Code::BundleMalformed,
+    ),
+    (
+        "a certificate beside the key",
+        |s| {
+            with_bundle(s, |bundle| {
+                bundle["verificationMaterial"]["certificate"] = json!({"rawBytes": "AAAA"});
+            })
+        },
+        Code::BundleMalformed,
+    ),
+    (
+        "an undeclared import",
+        |s| package(capsule(&importing(&["wasi:http/outgoing-handler@0.2.0"]), MANIFEST), &s.acme),
+        Code::ComponentUndeclared,
+    ),
+    (
+        "an import of WASI 0.3",
+        |s| package(capsule(&importing(&["wasi:http/handler@0.3.0"]), MANIFEST), &s.acme),
+        Code::ComponentVersion03,
+    ),
+    (
+        "machine code",
+        |s| package(b"\x7fELF\x02\x01\x01".to_vec(), &s.acme),
+        Code::ComponentPrecompiled,
+    ),
+    (
+        "a core module",
+        |s| package(wat::parse_str("(module)").unwrap(), &s.acme),
+        Code::ComponentIsModule,
+    ),
+    (
+        "a core module with a manifest",
+        |s| package(embed(&wat::parse_str("(module)").unwrap(), b"{}").unwrap(), &s.acme),
+        Code::ComponentIsModule,
+    ),
+    (
+        "an oversize component",
+        |s| package(vec![0; (32 << 20) + 1], &s.acme),
+        Code::ComponentTooLarge,
+    ),
 ];
 
 #[test]

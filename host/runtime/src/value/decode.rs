@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 use soma_policy::did_you_mean;
 use wasmtime::component::{Type, Val};
 
-use super::error::{ValueError, ValueReason};
 use super::ValueCaps;
+use super::error::{ValueError, ValueReason};
 
 type Decoded = Result<Val, ValueError>;
 
@@ -63,12 +63,13 @@ impl<'a> Decoder<'a> {
             Type::S16 => small(json, "an integer from -32768 to 32767").map(Val::S16),
             Type::U32 => small(json, "an integer from 0 to 4294967295").map(Val::U32),
             Type::S32 => small(json, "an integer from -2147483648 to 2147483647").map(Val::S32),
-            Type::U64 => large(json, "a decimal string from 0 to 18446744073709551615").map(Val::U64),
-            Type::S64 => large(
-                json,
-                "a decimal string from -9223372036854775808 to 9223372036854775807",
-            )
-            .map(Val::S64),
+            Type::U64 => {
+                large(json, "a decimal string from 0 to 18446744073709551615").map(Val::U64)
+            }
+            Type::S64 => {
+                large(json, "a decimal string from -9223372036854775808 to 9223372036854775807")
+                    .map(Val::S64)
+            }
             Type::Float32 => float32(json),
             Type::Float64 => float(json).map(Val::Float64),
             Type::Char => character(json),
@@ -137,9 +138,9 @@ impl<'a> Decoder<'a> {
         let text = json.as_str().ok_or_else(|| wrong(expected, json))?;
         self.take_bytes(text.len())?;
         self.take_nodes(text.len() / 4 * 3)?;
-        let bytes = STANDARD
-            .decode(text)
-            .map_err(|error| ValueError::expected(expected, format!("text that is not: {error}")))?;
+        let bytes = STANDARD.decode(text).map_err(|error| {
+            ValueError::expected(expected, format!("text that is not: {error}"))
+        })?;
         Ok(Val::List(bytes.into_iter().map(Val::U8).collect()))
     }
 
@@ -310,7 +311,10 @@ fn float32(json: &Value) -> Decoded {
     let wide = float(json)?;
     let narrow = wide as f32;
     if wide.is_finite() && !narrow.is_finite() {
-        return Err(ValueError::expected("a number within the range of f32", shown(&wide.to_string())));
+        return Err(ValueError::expected(
+            "a number within the range of f32",
+            shown(&wide.to_string()),
+        ));
     }
     Ok(Val::Float32(narrow))
 }

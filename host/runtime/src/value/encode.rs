@@ -92,7 +92,11 @@ impl<'a> Encoder<'a> {
             (Type::Flags(flags), Val::Flags(set)) => {
                 let names = flags.names().filter(|name| set.iter().any(|flag| flag == name));
                 let names: Vec<String> = names.map(ToString::to_string).collect();
-                names.into_iter().map(|name| self.text(name)).collect::<Result<_, _>>().map(Value::Array)
+                names
+                    .into_iter()
+                    .map(|name| self.text(name))
+                    .collect::<Result<_, _>>()
+                    .map(Value::Array)
             }
             (ty, _) => Err(ValueError::new(unsupported(ty))),
         }

@@ -68,7 +68,11 @@ impl Echo {
         let value = self.decode(given).unwrap_or_else(|error| panic!("{given}: {error}"));
         assert_eq!(&self.encode(&value), canonical, "{given}");
         let args = json!({"a": given});
-        assert!(fits(&self.schema.input, &self.schema.input, &args), "{args} by {}", self.schema.input);
+        assert!(
+            fits(&self.schema.input, &self.schema.input, &args),
+            "{args} by {}",
+            self.schema.input
+        );
         let output = &self.schema.output;
         assert!(fits(output, output, canonical), "{canonical} by {output}");
     }
@@ -95,11 +99,17 @@ fn fits(root: &Value, schema: &Value, value: &Value) -> bool {
         "enum" => rule.as_array().unwrap().contains(value),
         "minimum" => value.as_f64().is_none_or(|n| n >= rule.as_f64().unwrap()),
         "maximum" => value.as_f64().is_none_or(|n| n <= rule.as_f64().unwrap()),
-        "minLength" => value.as_str().is_none_or(|s| s.chars().count() as u64 >= rule.as_u64().unwrap()),
-        "maxLength" => value.as_str().is_none_or(|s| s.chars().count() as u64 <= rule.as_u64().unwrap()),
+        "minLength" => {
+            value.as_str().is_none_or(|s| s.chars().count() as u64 >= rule.as_u64().unwrap())
+        }
+        "maxLength" => {
+            value.as_str().is_none_or(|s| s.chars().count() as u64 <= rule.as_u64().unwrap())
+        }
         "pattern" => value.as_str().is_none_or(|s| matches_pattern(rule.as_str().unwrap(), s)),
         "anyOf" => rule.as_array().unwrap().iter().any(|one| fits(root, one, value)),
-        "oneOf" => rule.as_array().unwrap().iter().filter(|one| fits(root, one, value)).count() == 1,
+        "oneOf" => {
+            rule.as_array().unwrap().iter().filter(|one| fits(root, one, value)).count() == 1
+        }
         "items" if rule == &json!(false) => true,
         "items" => value.as_array().is_none_or(|all| all.iter().all(|one| fits(root, rule, one))),
         "prefixItems" => value.as_array().is_none_or(|all| {
@@ -107,12 +117,14 @@ fn fits(root: &Value, schema: &Value, value: &Value) -> bool {
         }),
         "minItems" => value.as_array().is_none_or(|all| all.len() as u64 >= rule.as_u64().unwrap()),
         "maxItems" => value.as_array().is_none_or(|all| all.len() as u64 <= rule.as_u64().unwrap()),
-        "uniqueItems" => value.as_array().is_none_or(|all| {
-            all.iter().enumerate().all(|(i, one)| !all[..i].contains(one))
-        }),
+        "uniqueItems" => value
+            .as_array()
+            .is_none_or(|all| all.iter().enumerate().all(|(i, one)| !all[..i].contains(one))),
         "properties" => value.as_object().is_none_or(|object| {
             let known = rule.as_object().unwrap();
-            object.iter().all(|(key, one)| known.get(key).is_none_or(|schema| fits(root, schema, one)))
+            object
+                .iter()
+                .all(|(key, one)| known.get(key).is_none_or(|schema| fits(root, schema, one)))
         }),
         "required" => value.as_object().is_none_or(|object| {
             rule.as_array().unwrap().iter().all(|key| object.contains_key(key.as_str().unwrap()))
@@ -133,7 +145,9 @@ fn is_type(name: &str, value: &Value) -> bool {
         "array" => value.is_array(),
         "object" => value.is_object(),
         "number" => value.is_number(),
-        "integer" => value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|n| n.fract() == 0.0),
+        "integer" => {
+            value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|n| n.fract() == 0.0)
+        }
         other => panic!("the type `{other}` is new"),
     }
 }
@@ -154,7 +168,7 @@ fn matches_pattern(pattern: &str, text: &str) -> bool {
         },
         "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$" => {
             let body = text.trim_end_matches('=');
-            text.len() % 4 == 0
+            text.len().is_multiple_of(4)
                 && text.len() - body.len() <= 2
                 && body.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/')
         }
@@ -168,7 +182,8 @@ fn small_integers_have_ranges() {
     u8s.passes(&json!(0), &json!(0));
     u8s.passes(&json!(255), &json!(255));
     u8s.passes(&json!(1.0), &json!(1));
-    for wrong in [json!(256), json!(-1), json!(1.5), json!("1"), json!(null), json!([]), json!({})] {
+    for wrong in [json!(256), json!(-1), json!(1.5), json!("1"), json!(null), json!([]), json!({})]
+    {
         u8s.refuses(&wrong, "args.a: expected an integer from 0 to 255, found ");
     }
     for (ty, least, most) in [
@@ -193,7 +208,17 @@ fn large_integers_are_decimal_strings() {
     u64s.passes(&json!(u64::MAX), &json!("18446744073709551615"));
     u64s.passes(&json!(7), &json!("7"));
     u64s.passes(&json!(9_007_199_254_740_992.0_f64), &json!("9007199254740992"));
-    for wrong in [json!("+1"), json!("01"), json!("-1"), json!(" 1"), json!(""), json!("18446744073709551616"), json!(1e17), json!(0.5), json!(-1)] {
+    for wrong in [
+        json!("+1"),
+        json!("01"),
+        json!("-1"),
+        json!(" 1"),
+        json!(""),
+        json!("18446744073709551616"),
+        json!(1e17),
+        json!(0.5),
+        json!(-1),
+    ] {
         u64s.refuses(&wrong, "expected a decimal string");
     }
     let s64s = echo("", "s64");
@@ -246,7 +271,10 @@ fn records_and_tuples_are_complete() {
     let points = echo(types, "list<point>");
     points.passes(&json!([{"x": 1}]), &json!([{"x": 1, "label": null}]));
     points.passes(&json!([{"label": "a", "x": 1}]), &json!([{"x": 1, "label": "a"}]));
-    points.refuses(&json!([{"x": 1}, {"x": 1, "lable": "a"}]), "args.a[1].lable: there is no such field; did you mean \"label\"?");
+    points.refuses(
+        &json!([{"x": 1}, {"x": 1, "lable": "a"}]),
+        "args.a[1].lable: there is no such field; did you mean \"label\"?",
+    );
     points.refuses(&json!([{"x": 1}, {}]), "args.a[1].x: it is missing");
     points.refuses(&json!([{"x": "1"}]), "args.a[0].x: expected an integer");
     points.refuses(&json!([[]]), "expected an object, found an array");
@@ -263,7 +291,10 @@ fn variants_have_exactly_one_case() {
     shapes.passes(&json!({"dot": null}), &json!({"dot": null}));
     shapes.passes(&json!({"circle": 1.5}), &json!({"circle": 1.5}));
     shapes.refuses(&json!({"dot": 1}), "args.a.dot: expected null");
-    shapes.refuses(&json!({"circel": 1}), "args.a.circel: there is no such field; did you mean \"circle\"?");
+    shapes.refuses(
+        &json!({"circel": 1}),
+        "args.a.circel: there is no such field; did you mean \"circle\"?",
+    );
     shapes.refuses(&json!({"dot": null, "circle": 1}), "found 2 keys");
     shapes.refuses(&json!({}), "found 0 keys");
     shapes.refuses(&json!("dot"), "an object with one of \"dot\", \"circle\", \"path\"");
@@ -324,7 +355,8 @@ fn a_result_at_the_top_is_unwrapped() {
 
 #[test]
 fn resources_are_refused_with_a_named_error() {
-    let wit = "package acme:res; interface api { resource file; echo: func(a: list<borrow<file>>); }
+    let wit =
+        "package acme:res; interface api { resource file; echo: func(a: list<borrow<file>>); }
         world w { export api; }";
     let engine = Engine::default();
     let compiled = Component::new(&engine, component(wit)).unwrap();
@@ -450,7 +482,8 @@ fn item() -> impl Strategy<Value = Value> {
         prop::sample::select(vec![json!("NaN"), json!("Infinity"), json!("-Infinity")]),
     ];
     let narrow = any::<f32>().prop_filter("finite", |n| n.is_finite());
-    let first = (any::<u64>(), any::<i64>(), any::<i8>(), narrow, float, any::<char>(), any::<String>());
+    let first =
+        (any::<u64>(), any::<i64>(), any::<i8>(), narrow, float, any::<char>(), any::<String>());
     let colour = prop::sample::select(vec!["red", "green", "blue"]);
     let perms = prop::sample::subsequence(vec!["read", "write", "run"], 0..=3);
     let shape = prop_oneof![
@@ -468,7 +501,16 @@ fn item() -> impl Strategy<Value = Value> {
         any::<String>().prop_map(|text| json!({"err": text})),
     ];
     let bytes = prop::collection::vec(any::<u8>(), 0..20);
-    let second = (bytes, colour, perms, shape, any::<(bool, u16)>(), maybe, any::<Option<String>>(), outcome);
+    let second = (
+        bytes,
+        colour,
+        perms,
+        shape,
+        any::<(bool, u16)>(),
+        maybe,
+        any::<Option<String>>(),
+        outcome,
+    );
     (first, second).prop_map(|((n, s, small, f, g, c, t), (b, colour, perms, shape, pair, maybe, left, outcome))| {
         use base64::Engine as _;
         let b = base64::engine::general_purpose::STANDARD.encode(b);
@@ -489,10 +531,17 @@ fn anything() -> impl Strategy<Value = Value> {
         any::<i64>().prop_map(|n| json!(n)),
         any::<f64>().prop_map(|n| json!(n)),
         "[a-z0-9=+/]{0,8}".prop_map(|s| json!(s)),
-        prop::sample::select(vec![json!("red"), json!("read"), json!("NaN"), json!("18446744073709551615")]),
+        prop::sample::select(vec![
+            json!("red"),
+            json!("read"),
+            json!("NaN"),
+            json!("18446744073709551615")
+        ]),
     ];
     leaf.prop_recursive(4, 32, 6, |inner| {
-        let key = prop::sample::select(vec!["n", "s", "shape", "dot", "circle", "some", "ok", "err", "pair", "maybe", "zzz"]);
+        let key = prop::sample::select(vec![
+            "n", "s", "shape", "dot", "circle", "some", "ok", "err", "pair", "maybe", "zzz",
+        ]);
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..5).prop_map(|all| json!(all)),
             prop::collection::btree_map(key, inner, 0..5).prop_map(|all| json!(all)),
@@ -511,10 +560,19 @@ fn generated_values_survive_and_validate() {
 
 #[test]
 fn what_the_host_accepts_the_schema_accepts() {
-    let echoes: Vec<Echo> = ["item", "shape", "perms", "list<u8>", "option<option<u8>>", "tuple<bool, u16>", "u64", "f32"]
-        .iter()
-        .map(|ty| echo(TYPES, ty))
-        .collect();
+    let echoes: Vec<Echo> = [
+        "item",
+        "shape",
+        "perms",
+        "list<u8>",
+        "option<option<u8>>",
+        "tuple<bool, u16>",
+        "u64",
+        "f32",
+    ]
+    .iter()
+    .map(|ty| echo(TYPES, ty))
+    .collect();
     proptest!(ProptestConfig::with_cases(512), |(json in anything(), which in 0..8_usize)| {
         let echo = &echoes[which];
         if echo.decode(&json).is_ok() {
