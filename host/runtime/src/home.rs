@@ -1,0 +1,148 @@
+//! A home: the folder in which one host keeps its keys, trust, policy, installations, secrets and state.
+//!
+//! A home is either finished (`home.toml` is there, written last) or it is not used. Every file is
+//! written whole and moved into place, folders are 0700, files 0600. One running host holds a home at
+//! a time; short edits by the command line take a lock of their own.
+//!
+//! It deliberately does not decide anything: policy is judged in `soma-policy`, signatures in
+//! `soma-capsule`. It reads no clock and no environment.
+
+mod create;
+mod error;
+mod file;
+mod keys;
+mod layout;
+mod lock;
+mod operators;
+mod orgs;
+mod seal;
+mod secrets;
+mod starter;
+mod store;
+
+pub use create::{Birth, Born};
+pub use error::HomeError;
+pub use file::{make_folder, names_in, read_bounded, remove, write_private};
+pub(crate) use file::read_if_there;
+pub use keys::{HostKeys, MacKey, SigningKey};
+pub use layout::Layout;
+pub use lock::{EditLock, HostLock};
+pub use operators::{OPERATOR_KEY, OperatorEntry, OperatorFile, ROOT_KEY};
+pub use orgs::{Org, Orgs};
+pub use seal::SealingKey;
+pub use secrets::{SecretScope, SecretStore, SecretValue};
+pub use store::ComponentStore;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use soma_policy::{HostId, Timestamp};
+
+/// What `home.toml` says: who this host is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// Version of the layout of this home.
+    pub schema: u32,
+    /// Name of the host: the audience of its tokens, the owner of its journal.
+    pub host: HostId,
+    /// When the home was made.
+    pub created: Timestamp,
+}
+
+/// The layout that this program writes and reads.
+pub const SCHEMA: u32 = 1;
+
+/// A finished home on disk.
+#[derive(Debug, Clone)]
+pub struct Home {
+    layout: Layout,
+    identity: Identity,
+}
+
+impl Home {
+    /// Opens a finished home; says how to make one when there is none.
+    pub fn open(root: &Path) -> Result<Self, HomeError> {
+        let layout = Layout::new(root);
+        if !layout.root().is_dir() {
+            return Err(HomeError::Missing { path: layout.root().to_owned() });
+        }
+        let identity = read_identity(&layout)?;
+        for folder in layout.private_folders() {
+            file::refuse_shared(&folder)?;
+        }
+        Ok(Self { layout, identity })
+    }
+
+    /// Opens the home, or makes it (or finishes a half-made one) first.
+    pub fn open_or_create(root: &Path, birth: &Birth<'_>) -> Result<(Self, Born), HomeError> {
+        match Self::open(root) {
+            Ok(home) => Ok((home, Born::default())),
+            Err(HomeError::Missing { .. } | HomeError::Unfinished { .. }) => {
+                let born = create::create(&Layout::new(root), birth)?;
+                Ok((Self::open(root)?, born))
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Where things lie in it.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Who this host is.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The host's own keys; refused if others can read them.
+    pub fn keys(&self) -> Result<HostKeys, HomeError> {
+        HostKeys::load(&self.layout)
+    }
+
+    /// The sealed secrets of this home.
+    pub fn secrets(&self) -> Result<SecretStore, HomeError> {
+        let key = SealingKey::load(&self.layout.sealing_key())?;
+        Ok(SecretStore::new(self.layout.secrets(), key))
+    }
+
+    /// The components kept by digest.
+    #[must_use]
+    pub fn store(&self) -> ComponentStore {
+        ComponentStore::new(self.layout.store())
+    }
+
+    /// Makes this process the host of the home, until the lock is dropped.
+    pub fn lock_host(&self) -> Result<HostLock, HomeError> {
+        HostLock::take(&self.layout)
+    }
+
+    /// Lets this process edit files of the home, until the lock is dropped.
+    pub fn lock_edit(&self) -> Result<EditLock, HomeError> {
+        EditLock::take(&self.layout)
+    }
+}
+
+fn read_identity(layout: &Layout) -> Result<Identity, HomeError> {
+    let path = layout.identity();
+    let Some(text) = file::read_text_if_there(&path, 4 * 1024)? else {
+        return Err(HomeError::Unfinished { path: layout.root().to_owned() });
+    };
+    let identity: Identity = toml::from_str(&text)
+        .map_err(|e| HomeError::Malformed { path: path.clone(), what: e.message().to_owned() })?;
+    if identity.schema != SCHEMA {
+        return Err(HomeError::Schema { path, found: identity.schema, known: SCHEMA });
+    }
+    Ok(identity)
+}
+
+/// The folder that holds `path`, or `.` for a bare name.
+pub(crate) fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}

@@ -1,0 +1,74 @@
+//! Components kept by digest: an OCI image layout for each, `store/sha256-HEX/`.
+//!
+//! What is kept is unverified: whoever reads it verifies it, at every load.
+
+use std::path::PathBuf;
+
+use soma_capsule::oci::{self, Artifact, OciError, Reference, Tag};
+use soma_capsule::{Analysis, UnverifiedPackage};
+use soma_policy::{Digest, Timestamp};
+
+use super::{HomeError, file};
+
+/// The tag under which a layout holds its one capsule.
+const TAG: &str = "capsule";
+
+/// The components of a home.
+#[derive(Debug, Clone)]
+pub struct ComponentStore {
+    folder: PathBuf,
+}
+
+impl ComponentStore {
+    pub(crate) fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// Where a digest lies.
+    #[must_use]
+    pub fn path(&self, digest: &Digest) -> PathBuf {
+        self.folder.join(digest.to_string().replace(':', "-"))
+    }
+
+    /// Whether a digest is here.
+    #[must_use]
+    pub fn contains(&self, digest: &Digest) -> bool {
+        self.path(digest).join("index.json").is_file()
+    }
+
+    /// Keeps a package; keeping it twice adds its newest signature.
+    pub fn put(
+        &self,
+        package: &UnverifiedPackage,
+        title: &str,
+        analysis: &Analysis,
+        now: Timestamp,
+    ) -> Result<Digest, HomeError> {
+        let digest = Digest::of(&package.component);
+        let path = self.path(&digest);
+        let artifact = Artifact {
+            component: &package.component,
+            bundle: &package.bundle,
+            title,
+            analysis,
+            created: now,
+        };
+        let refused = |e: OciError| HomeError::Malformed { path: path.clone(), what: e.to_string() };
+        let tag: Tag = TAG.parse().map_err(refused)?;
+        file::make_folder(&path)?;
+        oci::write_layout(&path, &tag, &artifact).map_err(refused)?;
+        Ok(digest)
+    }
+
+    /// The package of a digest; `None` if it is not here.
+    pub fn get(&self, digest: &Digest) -> Result<Option<UnverifiedPackage>, HomeError> {
+        if !self.contains(digest) {
+            return Ok(None);
+        }
+        let path = self.path(digest);
+        let refused = |e: OciError| HomeError::Malformed { path: path.clone(), what: e.to_string() };
+        let tag: Tag = TAG.parse().map_err(refused)?;
+        let stored = oci::read_layout(&path, &Reference::Tag(tag)).map_err(refused)?;
+        Ok(Some(stored.into_package()))
+    }
+}

@@ -1,0 +1,19 @@
+//! Installations from files: `installations/TENANT/ENV/ID.toml` becomes an immutable snapshot.
+//!
+//! `file` reads and explains one file, `load` compiles it against the capsule's facts and the operator's
+//! policy, `memory` keeps revision numbers and the last good text over restarts, `watch` says when to look
+//! again. A bad edit keeps the old revision running and says so; a removed file is uninstalled. A reload
+//! never touches kill orders: those are judged at every call, whatever is installed.
+//!
+//! It deliberately decides nothing: rights come out of `soma-policy`, trust out of `soma-capsule`.
+
+mod place;
+mod problem;
+mod watch;
+
+pub use place::files_in;
+pub use problem::{FileProblem, explain_toml};
+pub use watch::Watch;
+
+/// Most installations of one home.
+pub const INSTALLATIONS_MAX: usize = 50_000;

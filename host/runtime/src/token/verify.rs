@@ -1,0 +1,175 @@
+//! Judging a token: form, algorithm, key, signature, issuer, audience, times, claims, in this order.
+//!
+//! The library checks the signature and that the named claims are there; it is told not to look at
+//! times, because it would read the system's clock and forgive a minute. Times are judged here.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, Header, Validation};
+use soma_policy::{HostId, Timestamp};
+
+use super::cache::Cache;
+use super::issuers::{Issuers, Key};
+use super::{Claims, LEEWAY_SECONDS, LIFE_SECONDS_MAX, Scope, TOKEN_BYTES_MAX, TokenError};
+
+/// Most scopes that a token may carry.
+const SCOPES_MAX: usize = 64;
+/// Longest subject.
+const SUBJECT_BYTES_MAX: usize = 256;
+
+/// A token whose signature and claims were found right. Its times are judged at each use.
+#[derive(Debug, PartialEq, Eq)]
+pub struct VerifiedToken {
+    claims: Claims,
+}
+
+impl VerifiedToken {
+    /// What it says.
+    #[must_use]
+    pub fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// Whether it carries a scope. `call:*` carries every `call:ID`.
+    #[must_use]
+    pub fn may(&self, scope: &Scope) -> bool {
+        let any = matches!(scope, Scope::Call(_)) && self.claims.caps.contains(&Scope::CallAny);
+        any || self.claims.caps.contains(scope)
+    }
+
+    fn judge_times(&self, now: Timestamp) -> Result<(), TokenError> {
+        let now = now.0 / 1000;
+        let Claims { iat, nbf, exp, .. } = self.claims;
+        if exp.saturating_add(LEEWAY_SECONDS) <= now {
+            return Err(TokenError::Expired { seconds: now.saturating_sub(exp) });
+        }
+        if nbf > now.saturating_add(LEEWAY_SECONDS) || iat > now.saturating_add(LEEWAY_SECONDS) {
+            return Err(TokenError::NotYet);
+        }
+        Ok(())
+    }
+}
+
+/// Judges tokens for one host.
+#[derive(Debug)]
+pub struct TokenVerifier {
+    path: PathBuf,
+    trusted: ArcSwap<Trusted>,
+    validation: Validation,
+}
+
+/// Keys together with what was judged under them: new keys begin with nothing remembered.
+#[derive(Debug)]
+struct Trusted {
+    issuers: Issuers,
+    cache: Cache,
+}
+
+impl TokenVerifier {
+    /// A verifier that takes tokens of these issuers for this host.
+    #[must_use]
+    pub fn new(path: PathBuf, host: &HostId, issuers: Issuers) -> Self {
+        let mut validation = Validation::new(Algorithm::ES256);
+        validation.set_audience(&[host.to_string()]);
+        validation.set_required_spec_claims(&["exp", "nbf", "iss", "aud", "sub"]);
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        let trusted = ArcSwap::from_pointee(Trusted { issuers, cache: Cache::default() });
+        Self { path, trusted, validation }
+    }
+
+    /// Reads the issuers' file again; on an error the old keys stay.
+    pub fn reload(&self) -> Result<(), TokenError> {
+        let bytes = crate::home::read_bounded(&self.path, 256 * 1024).map_err(|e| {
+            TokenError::Issuers { path: self.path.clone(), what: e.to_string() }
+        })?;
+        let issuers = Issuers::parse(&self.path, &bytes)?;
+        self.trusted.store(Arc::new(Trusted { issuers, cache: Cache::default() }));
+        Ok(())
+    }
+
+    /// The public keys, for `/.well-known/jwks.json`.
+    #[must_use]
+    pub fn published(&self) -> serde_json::Value {
+        self.trusted.load().issuers.published()
+    }
+
+    /// Judges a token; what was found right before is only asked about its times.
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Arc<VerifiedToken>, TokenError> {
+        if token.len() > TOKEN_BYTES_MAX {
+            return Err(TokenError::Malformed { what: "it is longer than 8 KiB" });
+        }
+        let trusted = self.trusted.load();
+        if let Some(known) = trusted.cache.get(token) {
+            known.judge_times(now)?;
+            return Ok(known);
+        }
+        let verified = Arc::new(self.judge(&trusted.issuers, token)?);
+        verified.judge_times(now)?;
+        trusted.cache.put(token, &verified);
+        Ok(verified)
+    }
+
+    fn judge(&self, issuers: &Issuers, token: &str) -> Result<VerifiedToken, TokenError> {
+        let header = jsonwebtoken::decode_header(token)
+            .map_err(|_| TokenError::Malformed { what: "its header does not read as one" })?;
+        let key = find_key(issuers, &header)?;
+        let mut validation = self.validation.clone();
+        validation.set_issuer(&[&key.iss]);
+        let data = jsonwebtoken::decode::<Claims>(token, &key.decoding, &validation)
+            .map_err(|e| translate(&e))?;
+        judge_claims(&data.claims)?;
+        Ok(VerifiedToken { claims: data.claims })
+    }
+}
+
+fn find_key<'a>(issuers: &'a Issuers, header: &Header) -> Result<&'a Key, TokenError> {
+    if header.alg != Algorithm::ES256 {
+        return Err(TokenError::Algorithm { found: format!("{:?}", header.alg) });
+    }
+    if !matches!(header.typ.as_deref(), Some("JWT" | "at+jwt")) {
+        return Err(TokenError::Malformed { what: "its `typ` is neither `JWT` nor `at+jwt`" });
+    }
+    if header.crit.is_some() {
+        return Err(TokenError::Malformed { what: "its header has critical extensions" });
+    }
+    let kid = header.kid.as_deref().ok_or(TokenError::Malformed { what: "it names no key" })?;
+    let unknown = || TokenError::UnknownKey { kid: kid.escape_debug().take(64).collect() };
+    issuers.key(kid).ok_or_else(unknown)
+}
+
+fn judge_claims(claims: &Claims) -> Result<(), TokenError> {
+    let wrong = |what: &str| Err(TokenError::Claims { what: what.to_owned() });
+    let life = claims.exp.saturating_sub(claims.iat.min(claims.nbf));
+    if life > LIFE_SECONDS_MAX {
+        return Err(TokenError::TooLong { seconds: life });
+    }
+    if claims.exp <= claims.iat {
+        return wrong("`exp` is not after `iat`");
+    }
+    if claims.caps.is_empty() || claims.caps.len() > SCOPES_MAX {
+        return wrong("`caps` has 1 to 64 entries");
+    }
+    if claims.sub.is_empty() || claims.sub.len() > SUBJECT_BYTES_MAX {
+        return wrong("`sub` has 1 to 256 bytes");
+    }
+    Ok(())
+}
+
+fn translate(error: &jsonwebtoken::errors::Error) -> TokenError {
+    match error.kind() {
+        ErrorKind::InvalidSignature => TokenError::Signature,
+        ErrorKind::InvalidIssuer => TokenError::WrongIssuer,
+        ErrorKind::InvalidAudience => TokenError::WrongAudience,
+        ErrorKind::MissingRequiredClaim(name) => {
+            TokenError::Claims { what: format!("`{name}` is missing") }
+        }
+        ErrorKind::Json(_) => {
+            TokenError::Claims { what: "a claim is missing or has the wrong form".to_owned() }
+        }
+        _ => TokenError::Malformed { what: "it does not read as a signed token" },
+    }
+}
