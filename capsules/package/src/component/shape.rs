@@ -3,7 +3,7 @@
 //!
 //! It does not validate: a file that passes here may still be malformed.
 
-use wasmparser::{Encoding, Parser, Payload};
+use wasmparser::{ComponentTypeRef, Encoding, Parser, Payload, TypeBounds};
 
 use super::ComponentError;
 
@@ -226,7 +226,11 @@ impl Pass<'_> {
         section: wasmparser::ComponentImportSectionReader<'_>,
     ) -> Result<(), ComponentError> {
         for import in section {
-            self.imports.push(import.map_err(malformed)?.name.name.to_string());
+            let import = import.map_err(malformed)?;
+            // The name of a type that is known in full asks nothing of the host.
+            if !matches!(import.ty, ComponentTypeRef::Type(TypeBounds::Eq(_))) {
+                self.imports.push(import.name.name.to_string());
+            }
         }
         Ok(())
     }

@@ -109,6 +109,21 @@ fn interfaces_that_no_host_offers_are_unknown() {
 }
 
 #[test]
+fn types_of_the_world_are_no_imports_but_its_functions_and_resources_are() {
+    let wit = "package acme:types; world w {
+        record point { x: u8 }
+        export draw: func(at: point) -> point; }";
+    let analysis = analyse(&component(wit)).unwrap();
+    assert_eq!(analysis.imports, []);
+    assert_eq!(analysis.functions[0].input["$defs"].as_object().unwrap().len(), 1);
+    let wit = "package acme:types; world w { resource r; import ping: func(); export go: func(); }";
+    let wanted = analyse(&component(wit)).unwrap().imports;
+    let names: Vec<&str> = wanted.iter().map(|import| import.name.as_str()).collect();
+    assert_eq!(names, ["r", "ping"]);
+    assert!(wanted.iter().all(|import| import.need == Need::Unknown));
+}
+
+#[test]
 fn wasi_03_gets_its_own_message() {
     let error = analyse(&importing(&["wasi:http/handler@0.3.0"])).unwrap_err();
     assert_eq!(error, ComponentError::Preview3("wasi:http/handler@0.3.0".into()));
