@@ -2,7 +2,7 @@
 //!
 //! Every function may trap, because a cut (a limit met, a kill) ends the guest inside a host call. Functions that can wait
 //! are async. Resource types are opaque here; the host keeps its own types in the resource table.
-#![expect(missing_docs, unreachable_pub, reason = "generated from WIT, where the words are")]
+#![expect(missing_docs, reason = "generated from WIT, where the words are")]
 
 wasmtime::component::bindgen!({
     path: [

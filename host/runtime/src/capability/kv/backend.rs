@@ -1,0 +1,180 @@
+//! The key-value store as calls use it: each operation with a permit, on a bounded number of threads, charged to its call.
+//!
+//! redb blocks; so its work runs beside the guests' threads, a few at a time. A kill drops the wait at once. Work that was
+//! begun goes on to its end (a transaction is whole or not at all) and is counted as still draining until then.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use soma_policy::{InstallationKey, KvRequest};
+use tokio::sync::Semaphore;
+
+use super::keyspace::{Change, Keyspace, KvError, Page, Space};
+use crate::cpu::thread_cpu_ns;
+use crate::gate::Permit;
+use crate::running::{Cut, Running};
+
+/// Operations that run at one time, over all calls of the host.
+const AT_ONE_TIME: usize = 4;
+
+/// The key-value store of one home.
+#[derive(Clone)]
+pub struct KvStore {
+    keyspace: Arc<Keyspace>,
+    slots: Arc<Semaphore>,
+}
+
+/// What an operation gives: cut, refused by the store, or done.
+pub(super) type Done<T> = Result<Result<T, KvError>, Cut>;
+
+impl KvStore {
+    /// Opens the store in `file`, or makes it.
+    ///
+    /// # Errors
+    /// When the file is no store, is open elsewhere, or cannot be written.
+    pub fn open(file: &Path) -> Result<Self, KvError> {
+        let keyspace = Arc::new(Keyspace::open(file)?);
+        Ok(Self { keyspace, slots: Arc::new(Semaphore::new(AT_ONE_TIME)) })
+    }
+
+    /// Removes everything that an installation stored. For when it is uninstalled.
+    ///
+    /// # Errors
+    /// When the file fails.
+    pub fn purge(&self, installation: &InstallationKey) -> Result<(), KvError> {
+        self.keyspace.purge(installation)
+    }
+
+    /// Bytes that a bucket of an installation holds, as its quota counts them.
+    ///
+    /// # Errors
+    /// When the file fails.
+    pub fn used(&self, installation: &InstallationKey, bucket: &str) -> Result<u64, KvError> {
+        self.keyspace.used(&Space::new(installation, bucket))
+    }
+
+    /// The values under the permitted keys, `bytes_max` bytes at most.
+    pub(super) async fn get(
+        &self,
+        running: &Arc<Running>,
+        permits: Permits,
+        bytes_max: u64,
+    ) -> Done<Vec<Option<Vec<u8>>>> {
+        let space = permits.space(running);
+        let keys = permits.keys();
+        self.run(running, move |store| store.get(&space, &keys, bytes_max)).await
+    }
+
+    /// Whether there is a value under the permitted key.
+    pub(super) async fn exists(&self, running: &Arc<Running>, permits: Permits) -> Done<bool> {
+        let space = permits.space(running);
+        let keys = permits.keys();
+        self.run(running, move |store| {
+            keys.iter().try_fold(true, |all, key| Ok(all && store.exists(&space, key)?))
+        })
+        .await
+    }
+
+    /// A page of the keys that the permit's prefix covers.
+    pub(super) async fn list(
+        &self,
+        running: &Arc<Running>,
+        permits: Permits,
+        prefix: String,
+        after: Option<String>,
+    ) -> Done<Page> {
+        let space = permits.space(running);
+        self.run(running, move |store| store.list(&space, &prefix, after.as_deref())).await
+    }
+
+    /// Puts each value under its permitted key, all or none.
+    pub(super) async fn set(
+        &self,
+        running: &Arc<Running>,
+        permits: Permits,
+        values: Vec<Vec<u8>>,
+    ) -> Done<()> {
+        let (space, quota) = (permits.space(running), permits.quota);
+        let keys = permits.keys();
+        self.run(running, move |store| {
+            let pairs = keys.iter().zip(&values);
+            let changes: Vec<_> = pairs.map(|(key, value)| Change::Set(key, value)).collect();
+            store.apply(&space, quota, &changes)
+        })
+        .await
+    }
+
+    /// Removes what is under the permitted keys, all or none.
+    pub(super) async fn delete(&self, running: &Arc<Running>, permits: Permits) -> Done<()> {
+        let (space, quota) = (permits.space(running), permits.quota);
+        let keys = permits.keys();
+        self.run(running, move |store| {
+            let changes: Vec<_> = keys.iter().map(|key| Change::Delete(key)).collect();
+            store.apply(&space, quota, &changes)
+        })
+        .await
+    }
+
+    /// Adds to the number under the permitted key.
+    pub(super) async fn increment(
+        &self,
+        running: &Arc<Running>,
+        permits: Permits,
+        delta: u64,
+    ) -> Done<u64> {
+        let (space, quota) = (permits.space(running), permits.quota);
+        let keys = permits.keys();
+        self.run(running, move |store| match keys.first() {
+            Some(key) => store.increment(&space, quota, key, delta),
+            None => Err(KvError::Key),
+        })
+        .await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        running: &Arc<Running>,
+        work: impl FnOnce(&Keyspace) -> Result<T, KvError> + Send + 'static,
+    ) -> Done<T> {
+        running.live()?;
+        let keyspace = self.keyspace.clone();
+        let slots = self.slots.clone();
+        let call = running.clone();
+        let worked = async move {
+            // The store is never closed, so a slot comes.
+            let slot = slots.acquire_owned().await.ok();
+            call.live()?;
+            let draining = call.drain_guard();
+            let done = tokio::task::spawn_blocking(move || {
+                let from = thread_cpu_ns();
+                let done = work(&keyspace);
+                call.meter.cpu.charge(thread_cpu_ns().saturating_sub(from));
+                drop((slot, draining));
+                done
+            });
+            done.await.map_err(|_| Cut::Interrupted)
+        };
+        tokio::select! {
+            biased;
+            () = running.token().cancelled() => Err(running.cut_reason()),
+            done = worked => done,
+        }
+    }
+}
+
+/// What the gate allowed for one operation on one bucket: a permit for each key, and the quota.
+pub(super) struct Permits {
+    pub(super) bucket: Box<str>,
+    pub(super) each: Vec<Permit<KvRequest>>,
+    pub(super) quota: u64,
+}
+
+impl Permits {
+    fn space(&self, running: &Running) -> Space {
+        Space::new(&running.installation.key, &self.bucket)
+    }
+
+    fn keys(&self) -> Vec<String> {
+        self.each.iter().map(|permit| permit.key().to_owned()).collect()
+    }
+}
