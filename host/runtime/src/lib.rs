@@ -1,7 +1,24 @@
-//! The data plane: runs signed capsules behind the gate.
+//! soma-host: the data plane. It runs signed capsules behind a gate that cannot be skipped.
+//!
+//! One call goes one way: token → installation snapshot → [`soma_policy::authorise`] → lease →
+//! registered as running → kill set → sandbox → guest → receipt → reply. Nothing here opens a SQL
+//! database or calls a control plane on that path; see `docs/architecture.md` for the walk.
+//!
+//! Deliberately absent: who may publish, what things cost, how tenants are billed. Those are rules
+//! of other rooms; this one enforces what it is handed and records what happened.
 
+pub mod clock;
+pub mod compile;
+pub mod engine;
 pub mod home;
 pub mod installations;
 pub mod journal;
+pub mod lease;
 pub mod token;
 pub mod value;
+
+mod admission;
+mod cache;
+mod cpu;
+mod exports;
+mod meter;

@@ -1,0 +1,106 @@
+//! What a component can be called for: its exported functions by the names people use.
+//!
+//! A function is called by its bare name (`list-issues`) where that names one function only, and one
+//! inside an interface always by `interface.function`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use wasmtime::Engine;
+use wasmtime::component::types::{ComponentFunc, ComponentItem};
+use wasmtime::component::{Component, ComponentExportIndex, Type};
+
+/// Functions of a component that are looked at; a component with more is cut off here.
+const FUNCTIONS_MAX: usize = 512;
+
+/// One callable function.
+#[derive(Clone)]
+pub(crate) struct Export {
+    pub(crate) index: ComponentExportIndex,
+    pub(crate) params: Arc<[(String, Type)]>,
+    pub(crate) results: Arc<[Type]>,
+}
+
+/// The functions of one component.
+pub(crate) struct Exports {
+    by_name: HashMap<String, Export>,
+    ambiguous: Vec<String>,
+    /// Whether it exports `wasi:http/incoming-handler`.
+    pub(crate) serves_http: bool,
+}
+
+impl Exports {
+    pub(crate) fn of(component: &Component, engine: &Engine) -> Self {
+        let mut exports =
+            Self { by_name: HashMap::new(), ambiguous: Vec::new(), serves_http: false };
+        for (name, item) in component.component_type().exports(engine) {
+            match item.ty {
+                ComponentItem::ComponentFunc(function) => {
+                    let index = component.get_export_index(None, name);
+                    exports.add(name.to_owned(), name, index, &function);
+                }
+                ComponentItem::ComponentInstance(instance) => {
+                    if name.starts_with("wasi:http/incoming-handler@") {
+                        exports.serves_http = true;
+                        continue;
+                    }
+                    let parent = component.get_export_index(None, name);
+                    for (inner, item) in instance.exports(engine) {
+                        let ComponentItem::ComponentFunc(function) = item.ty else { continue };
+                        let index = component.get_export_index(parent.as_ref(), inner);
+                        exports.add(dotted(name, inner), inner, index, &function);
+                    }
+                }
+                _ => {}
+            }
+        }
+        exports
+    }
+
+    fn add(
+        &mut self,
+        full: String,
+        bare: &str,
+        index: Option<ComponentExportIndex>,
+        function: &ComponentFunc,
+    ) {
+        let Some(index) = index else { return };
+        if self.by_name.len() >= FUNCTIONS_MAX {
+            return;
+        }
+        let params = function.params().map(|(name, ty)| (name.to_owned(), ty)).collect();
+        let export = Export { index, params, results: function.results().collect() };
+        if full != bare {
+            self.insert_bare(bare, export.clone());
+        }
+        self.by_name.insert(full, export);
+    }
+
+    fn insert_bare(&mut self, bare: &str, export: Export) {
+        if self.ambiguous.iter().any(|name| name == bare) {
+            return;
+        }
+        if self.by_name.insert(bare.to_owned(), export).is_some() {
+            self.by_name.remove(bare);
+            self.ambiguous.push(bare.to_owned());
+        }
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Export> {
+        self.by_name.get(name)
+    }
+
+    /// Every name that can be called, sorted: for the error that names the right spelling.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        let mut names: Vec<_> = self.by_name.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+}
+
+/// `package:name/interface@version` and `function` as `interface.function`.
+fn dotted(interface: &str, function: &str) -> String {
+    let short = interface.rsplit_once('/').map_or(interface, |(_, name)| name);
+    let short = short.split_once('@').map_or(short, |(name, _)| name);
+    format!("{short}.{function}")
+}
