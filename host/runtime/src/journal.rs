@@ -44,9 +44,9 @@ pub use frame::FrameFault;
 pub use group::{Position, Ticket};
 pub use head::Head;
 pub use key::{JournalKey, JournalPublicKey, KeyError};
-pub use read::{Line, Page};
 #[cfg(test)]
-pub(crate) use key::test_key;
+pub(crate) use key::{test_key, test_pkcs8};
+pub use read::{Line, Page};
 pub use verify::{VerifyError, VerifyReport, verify};
 
 use disk::{Disk, OsDisk};
@@ -144,15 +144,18 @@ impl Journal {
             key: &key,
         };
         let (mut unread, mut starts) = (None, OpenStarts::default());
-        let found = place.open(options.journal, options.host, &mut |seq, body| {
-            match serde_json::from_slice(body) {
-                Ok(entry) => {
-                    starts.see(&entry);
-                    replay(&entry);
-                }
-                Err(error) => unread = unread.take().or(Some((seq, error.to_string()))),
-            }
-        })?;
+        let found =
+            place.open(
+                options.journal,
+                options.host,
+                &mut |seq, body| match serde_json::from_slice(body) {
+                    Ok(entry) => {
+                        starts.see(&entry);
+                        replay(&entry);
+                    }
+                    Err(error) => unread = unread.take().or(Some((seq, error.to_string()))),
+                },
+            )?;
         if let Some((seq, reason)) = unread {
             return Err(OpenError::Unknown { seq, reason });
         }

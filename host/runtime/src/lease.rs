@@ -100,7 +100,8 @@ impl Leases {
         }
         let currency = currency(&ask)?;
         let account = self.account(ask.key);
-        let purse = account.purse(currency, self.today(now), |day| self.lease(&ask, currency, day, now));
+        let purse =
+            account.purse(currency, self.today(now), |day| self.lease(&ask, currency, day, now));
         Reservation::take(&account, &purse, &ask)
     }
 

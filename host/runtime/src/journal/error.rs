@@ -113,10 +113,7 @@ impl DiskError {
     /// Whether the disk is full (or the quota used up).
     #[must_use]
     pub fn is_full(&self) -> bool {
-        matches!(
-            self.source.kind(),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-        )
+        matches!(self.source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
     }
 }
 
@@ -174,7 +171,9 @@ pub enum OpenError {
     )]
     HeadUnreadable(PathBuf),
     /// The head and the segments belong to different journals.
-    #[error("the head file is of journal {head}, the segments are of journal {segments}; restore the pair")]
+    #[error(
+        "the head file is of journal {head}, the segments are of journal {segments}; restore the pair"
+    )]
     Foreign {
         /// The journal of the head.
         head: soma_policy::JournalId,
@@ -207,7 +206,9 @@ pub enum OpenError {
         found: u64,
     },
     /// A signed entry that this version does not know.
-    #[error("record {seq} cannot be read: {reason}; start the version of soma that wrote it, or a later one")]
+    #[error(
+        "record {seq} cannot be read: {reason}; start the version of soma that wrote it, or a later one"
+    )]
     Unknown {
         /// The record.
         seq: u64,
@@ -215,7 +216,9 @@ pub enum OpenError {
         reason: String,
     },
     /// The record at the head is another one.
-    #[error("record {0} is not the one that the head file names; restore the journal folder from a backup")]
+    #[error(
+        "record {0} is not the one that the head file names; restore the journal folder from a backup"
+    )]
     Fork(u64),
     /// A segment is damaged where no crash can have damaged it.
     #[error("the journal is damaged: {0}; restore the journal folder from a backup")]

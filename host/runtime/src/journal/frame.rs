@@ -25,7 +25,8 @@ pub(crate) fn begin(out: &mut Vec<u8>) -> usize {
 
 /// Fills in length and checksum of the frame that began at `at`.
 pub(crate) fn finish(out: &mut [u8], at: usize) {
-    let Some((header, payload)) = out.get_mut(at..).and_then(|f| f.split_first_chunk_mut::<HEADER>())
+    let Some((header, payload)) =
+        out.get_mut(at..).and_then(|f| f.split_first_chunk_mut::<HEADER>())
     else {
         return;
     };
@@ -91,7 +92,11 @@ impl<'a> FrameReader<'a> {
         let at = self.offset();
         if !self.fill(HEADER)? {
             let empty = self.buffer.len() == self.at;
-            return Ok(if empty { Next::End } else { Next::Fault { at, fault: FrameFault::Short } });
+            return Ok(if empty {
+                Next::End
+            } else {
+                Next::Fault { at, fault: FrameFault::Short }
+            });
         }
         let Some(&[l0, l1, l2, l3, c0, c1, c2, c3]) =
             self.buffer.get(self.at..).and_then(|rest| rest.first_chunk::<HEADER>())

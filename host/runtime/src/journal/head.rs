@@ -129,11 +129,7 @@ pub(crate) enum Found {
 }
 
 /// Reads the head file. With a key, a slot counts only if the host sealed it; without, if it is whole.
-pub(crate) fn load(
-    disk: &dyn Disk,
-    path: &Path,
-    key: Option<&JournalKey>,
-) -> io::Result<Found> {
+pub(crate) fn load(disk: &dyn Disk, path: &Path, key: Option<&JournalKey>) -> io::Result<Found> {
     let file = match disk.open(path, Open::Read) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Missing),
@@ -181,7 +177,11 @@ impl HeadFile {
         head: &Head,
         key: &JournalKey,
     ) -> io::Result<Self> {
-        let how = if matches!(load(disk, path, None)?, Found::Missing) { Open::New } else { Open::Existing };
+        let how = if matches!(load(disk, path, None)?, Found::Missing) {
+            Open::New
+        } else {
+            Open::Existing
+        };
         let mut this = Self { file: disk.open(path, how)?, next: 0, path: path.to_path_buf() };
         this.write(head, key)?;
         if let Some(dir) = path.parent() {

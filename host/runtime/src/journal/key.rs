@@ -39,8 +39,8 @@ impl JournalKey {
     /// # Errors
     /// [`KeyError`] if it is anything else.
     pub fn from_pkcs8(der: &[u8]) -> Result<Self, KeyError> {
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, der)
-            .map_err(|_| KeyError)?;
+        let pair =
+            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, der).map_err(|_| KeyError)?;
         let seal = {
             let private: encoding::EcPrivateKeyBin<'_> =
                 pair.private_key().as_be_bytes().map_err(|_| KeyError)?;
@@ -90,8 +90,7 @@ impl JournalPublicKey {
 
 /// DSSE's pre-authentication encoding.
 fn pae(body: &[u8]) -> Vec<u8> {
-    let mut out =
-        format!("DSSEv1 {} {HEAD_TYPE} {} ", HEAD_TYPE.len(), body.len()).into_bytes();
+    let mut out = format!("DSSEv1 {} {HEAD_TYPE} {} ", HEAD_TYPE.len(), body.len()).into_bytes();
     out.extend_from_slice(body);
     out
 }

@@ -54,8 +54,8 @@ impl Place<'_> {
     ) -> Result<Continued, OpenError> {
         let found = head::load(self.disk, self.head_path, Some(self.key))
             .map_err(DiskError::of("read", self.head_path))?;
-        let segments = segment::list(self.disk, self.dir)
-            .map_err(DiskError::of("list", self.dir))?;
+        let segments =
+            segment::list(self.disk, self.dir).map_err(DiskError::of("list", self.dir))?;
         match found {
             Found::Head { head, .. } if segments.is_empty() => match head.seq {
                 0 => self.create(journal, host),
@@ -97,9 +97,8 @@ impl Place<'_> {
     fn create(&self, journal: JournalId, host: HostId) -> Result<Continued, OpenError> {
         let header = Header::genesis(journal, host);
         let path = segment::path(self.dir, header.first);
-        let (file, length) = header
-            .create(self.disk, self.dir)
-            .map_err(DiskError::of("create", &path))?;
+        let (file, length) =
+            header.create(self.disk, self.dir).map_err(DiskError::of("create", &path))?;
         let anchor = Head { journal, host, first: 1, seq: 0, hash: header.prev };
         let head = HeadFile::create(self.disk, self.head_path, &anchor, self.key)
             .map_err(DiskError::of("create", self.head_path))?;
@@ -153,7 +152,12 @@ impl Place<'_> {
     }
 
     /// Head and segments are of one journal, and nothing above what was pruned is missing in front.
-    fn agrees(&self, head: &Head, header: Option<&Header>, walked: &Walked) -> Result<(), OpenError> {
+    fn agrees(
+        &self,
+        head: &Head,
+        header: Option<&Header>,
+        walked: &Walked,
+    ) -> Result<(), OpenError> {
         let Some(header) = header else {
             return Err(below(head, 0, walked.fault.clone()));
         };
@@ -191,7 +195,8 @@ impl Place<'_> {
 
     /// Removes what the head already calls pruned: a crash came between the two.
     fn finish_pruning(&self, head: &Head) -> Result<(), OpenError> {
-        let segments = segment::list(self.disk, self.dir).map_err(DiskError::of("list", self.dir))?;
+        let segments =
+            segment::list(self.disk, self.dir).map_err(DiskError::of("list", self.dir))?;
         for first in segments.into_iter().filter(|first| *first < head.first) {
             self.remove(first)?;
         }
@@ -238,7 +243,16 @@ struct Survey<'a> {
 impl<'a> Survey<'a> {
     fn new(head: &'a Head, replay: &'a mut dyn FnMut(u64, &[u8])) -> Self {
         let index = Index::default();
-        Self { head, index, header: None, keep: None, pending: Vec::new(), fork: false, signed: 0, replay }
+        Self {
+            head,
+            index,
+            header: None,
+            keep: None,
+            pending: Vec::new(),
+            fork: false,
+            signed: 0,
+            replay,
+        }
     }
 
     fn see(&mut self, seen: Seen<'_>) {

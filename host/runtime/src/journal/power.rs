@@ -256,8 +256,12 @@ impl Disk for PowerDisk {
         let mut world = self.0.lock();
         world.change(Change::Sync)?;
         let inside = |path: &PathBuf| path.parent() == Some(dir);
-        let live: Vec<_> =
-            world.names.iter().filter(|(path, _)| inside(path)).map(|(p, i)| (p.clone(), *i)).collect();
+        let live: Vec<_> = world
+            .names
+            .iter()
+            .filter(|(path, _)| inside(path))
+            .map(|(p, i)| (p.clone(), *i))
+            .collect();
         world.durable_names.retain(|path, _| !inside(path));
         world.durable_names.extend(live);
         Ok(())

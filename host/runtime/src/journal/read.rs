@@ -75,7 +75,13 @@ pub(crate) fn page(shared: &Shared, cursor: u64, limit: usize) -> Result<Page, J
         let Some(place) = shared.index.read().find(page.next) else {
             break;
         };
-        bytes = bytes.saturating_add(segment(shared, place, &mut page, limit, PAGE_BYTES.saturating_sub(bytes))?);
+        bytes = bytes.saturating_add(segment(
+            shared,
+            place,
+            &mut page,
+            limit,
+            PAGE_BYTES.saturating_sub(bytes),
+        )?);
     }
     Ok(page)
 }

@@ -64,7 +64,11 @@ impl Header {
     }
 
     /// Makes the segment's file, durably; returns it and its length.
-    pub(crate) fn create(&self, disk: &dyn Disk, dir: &Path) -> io::Result<(Box<dyn DiskFile>, u64)> {
+    pub(crate) fn create(
+        &self,
+        disk: &dyn Disk,
+        dir: &Path,
+    ) -> io::Result<(Box<dyn DiskFile>, u64)> {
         let file = disk.open(&path(dir, self.first), Open::New)?;
         let mut bytes = Vec::new();
         let at = frame::begin(&mut bytes);

@@ -52,8 +52,8 @@ pub(crate) struct Walk<'a> {
 impl Walk<'_> {
     /// Walks; all that is whole and follows is shown to `visit` in order.
     pub(crate) fn run(&self, visit: &mut dyn FnMut(Seen<'_>)) -> Result<Walked, DiskError> {
-        let mut firsts = segment::list(self.disk, self.dir)
-            .map_err(DiskError::of("list", self.dir))?;
+        let mut firsts =
+            segment::list(self.disk, self.dir).map_err(DiskError::of("list", self.dir))?;
         firsts.retain(|first| *first >= self.from);
         let mut walked = Walked::default();
         let mut chain = None;

@@ -169,11 +169,8 @@ impl Writer {
     }
 
     fn rotate(&mut self) -> Result<(), JournalError> {
-        let header = Header {
-            first: self.tail.next,
-            prev: self.tail.prev,
-            ..self.tail.header.clone()
-        };
+        let header =
+            Header { first: self.tail.next, prev: self.tail.prev, ..self.tail.header.clone() };
         let path = segment::path(&self.shared.dir, header.first);
         let (file, length) = header
             .create(&*self.shared.disk, &self.shared.dir)

@@ -108,7 +108,8 @@ impl LeaseReplay {
                 month: Arc::new(MoneyMeter::spent_already(spent_month.copied().unwrap_or(0))),
             }));
         }
-        let accounts = purses.into_iter().map(|(key, purses)| (key, Arc::new(Account::with(purses))));
+        let accounts =
+            purses.into_iter().map(|(key, purses)| (key, Arc::new(Account::with(purses))));
         (self.day, accounts.collect())
     }
 }

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use soma_policy::{
-    Code, Denial, InstallationKey, Layer, LeaseId, Money, Outcome, Period,
-};
+use soma_policy::{Code, Denial, InstallationKey, Layer, LeaseId, Money, Outcome, Period};
 
 use super::account::{Account, Purse};
 use super::{Ask, Budget};
@@ -56,9 +54,11 @@ impl Reservation {
     /// A reservation for a call that this call's guest makes: on the same lease, under the same budget.
     /// It fails at once and never waits.
     pub(super) fn child(&self, price: Option<Money>) -> Result<Self, Denial> {
-        if let Some(price) = price.filter(|price| price.micros > 0 && price.currency != self.purse.currency)
+        if let Some(price) =
+            price.filter(|price| price.micros > 0 && price.currency != self.purse.currency)
         {
-            let reason = format!("the tool costs {price}, the caller's lease is in {}", self.purse.currency);
+            let reason =
+                format!("the tool costs {price}, the caller's lease is in {}", self.purse.currency);
             return Err(Denial::new(Code::BudgetCurrency, Layer::Budget, "call a tool", reason));
         }
         let reserved = self.reserve(price)?;
@@ -124,8 +124,10 @@ impl Reservation {
     fn exhausted(&self) -> Denial {
         let Some(budget) = self.budget else {
             let reason = "the capsule has a price and the installation has no budget";
-            return Denial::new(Code::BudgetExhausted, Layer::Budget, "call", reason)
-                .fix(format!("add [budget] limit, per and concurrent_calls in {}", file(&self.key)));
+            return Denial::new(Code::BudgetExhausted, Layer::Budget, "call", reason).fix(format!(
+                "add [budget] limit, per and concurrent_calls in {}",
+                self.key.file()
+            ));
         };
         let meter = match budget.per {
             Period::Day => &self.purse.today,
@@ -141,7 +143,7 @@ impl Reservation {
             budget.limit
         );
         Denial::new(Code::BudgetExhausted, Layer::Budget, "call", reason)
-            .fix(format!("retry, or raise budget.limit in {}", file(&self.key)))
+            .fix(format!("retry, or raise budget.limit in {}", self.key.file()))
     }
 }
 
@@ -162,9 +164,5 @@ fn follow(meter: &super::meter::MoneyMeter, micros: i64) -> bool {
 fn crowded(key: &InstallationKey, running: u32) -> Denial {
     let reason = format!("{running} calls are running, and budget.concurrent_calls is no more");
     Denial::new(Code::BudgetConcurrency, Layer::Budget, "call", reason)
-        .fix(format!("retry, or raise budget.concurrent_calls in {}", file(key)))
-}
-
-fn file(key: &InstallationKey) -> String {
-    format!("installations/{}/{}/{}.toml", key.org, key.environment, key.id)
+        .fix(format!("retry, or raise budget.concurrent_calls in {}", key.file()))
 }

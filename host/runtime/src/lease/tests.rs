@@ -343,11 +343,7 @@ fn a_restart_knows_the_month_too() {
         let now = Timestamp(NOON.0 + days * DAY);
         let reservation = bench.take("1.50 EUR", five, now).unwrap();
         let charge = reservation.charge(Outcome::Ok);
-        bench
-            .journal
-            .append(&receipt(reservation.lease(), charge, Outcome::Ok, 7))
-            .wait()
-            .unwrap();
+        bench.journal.append(&receipt(reservation.lease(), charge, Outcome::Ok, 7)).wait().unwrap();
         reservation.settle(charge);
     }
     for line in bench.journal.read(0, 1000).unwrap().records.iter().filter(|line| !line.head) {

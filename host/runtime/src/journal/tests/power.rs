@@ -51,7 +51,11 @@ fn what_was_acknowledged_survives_a_power_loss_at_every_change() {
                 .unwrap_or_else(|error| panic!("power {lasts}, chance {seed}: {error}"));
             let found = texts(&replayed);
             let kept: Vec<_> = found.iter().filter(|text| acknowledged.contains(text)).collect();
-            assert_eq!(kept, acknowledged.iter().collect::<Vec<_>>(), "power {lasts}, chance {seed}");
+            assert_eq!(
+                kept,
+                acknowledged.iter().collect::<Vec<_>>(),
+                "power {lasts}, chance {seed}"
+            );
             record(&journal, "afterwards");
             journal.close().unwrap();
             let report = verified(&disk, &keys).unwrap();

@@ -183,7 +183,9 @@ fn pruning_lets_whole_segments_go_and_the_rest_is_still_proven() {
     record(&journal, "the prune");
     let first = journal.read(0, 1).unwrap().records[0].seq;
     assert!(first > 1 && first <= 40, "{first}");
-    assert!(matches!(journal.read(1, 1), Err(JournalError::Pruned { first: kept }) if kept == first));
+    assert!(
+        matches!(journal.read(1, 1), Err(JournalError::Pruned { first: kept }) if kept == first)
+    );
     journal.close().unwrap();
     drop(journal);
     assert_eq!(verified(&disk, &keys).unwrap().first, first);

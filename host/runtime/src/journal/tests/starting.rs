@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::journal::chain;
+use crate::journal::frame;
 use crate::journal::head::SLOT;
 use crate::journal::record::{self as envelope, Kind};
-use crate::journal::frame;
 
 #[test]
 fn a_restart_replays_every_entry_in_order_and_goes_on_with_the_chain() {
@@ -121,11 +121,8 @@ fn a_head_that_another_key_sealed_is_a_refusal() {
 fn head_and_segments_of_two_journals_are_a_refusal() {
     let keys = Keys::new();
     let disk = closed(&keys, &["a"], options());
-    let other = closed(
-        &keys,
-        &["a"],
-        JournalOptions { journal: JournalId::from_u128(9), ..options() },
-    );
+    let other =
+        closed(&keys, &["a"], JournalOptions { journal: JournalId::from_u128(9), ..options() });
     disk.put(Path::new(HEAD), &other.bytes(Path::new(HEAD)));
     assert!(matches!(open(&disk, &keys), Err(OpenError::Foreign { .. })));
     assert!(matches!(verified(&disk, &keys), Err(VerifyError::Foreign { .. })));

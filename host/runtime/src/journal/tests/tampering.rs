@@ -98,9 +98,10 @@ fn rewritten(bytes: &[u8], key: &JournalKey) -> (Vec<u8>, Head) {
     for (start, end) in &frames[1..] {
         let record = envelope::read(&bytes[start + HEADER..*end]).unwrap();
         let body = match record.kind {
-            Kind::Entry => {
-                String::from_utf8(record.body.to_vec()).unwrap().replace("true", "false").into_bytes()
-            }
+            Kind::Entry => String::from_utf8(record.body.to_vec())
+                .unwrap()
+                .replace("true", "false")
+                .into_bytes(),
             Kind::Head => Head {
                 journal: JournalId::from_u128(7),
                 host: HostId::from_u128(8),

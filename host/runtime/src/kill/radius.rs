@@ -1,0 +1,59 @@
+//! The blast radius: what an order would stop, without stopping it.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use soma_policy::{KillScope, KillSet, KillSubject, Money, OrderId, OrgId};
+
+use super::carry::Target;
+
+/// What an order would stop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Radius {
+    /// What it is about.
+    pub scope: KillScope,
+    /// How many persons must sign it.
+    pub needed: usize,
+    /// Whose installations it stops.
+    pub tenants: BTreeSet<OrgId>,
+    /// Which installations, as `org/environment/id`.
+    pub installations: BTreeSet<String>,
+    /// How many running calls.
+    pub calls: usize,
+    /// What those installations' calls have reserved, by currency.
+    pub reserved: Vec<Money>,
+}
+
+impl Radius {
+    pub(super) fn of<'a>(
+        scope: &KillScope,
+        needed: usize,
+        installed: impl IntoIterator<Item = &'a KillSubject>,
+        running: &[Target],
+        mut reserved: impl FnMut(&KillSubject) -> Vec<Money>,
+    ) -> Self {
+        // The id is nobody's: only whether the scope meets a subject is asked.
+        let set = KillSet::of([(scope, OrderId::from_u128(0))]);
+        let met: Vec<_> =
+            installed.into_iter().filter(|subject| set.judge(subject).is_some()).collect();
+        Self {
+            scope: scope.clone(),
+            needed,
+            tenants: met.iter().map(|subject| subject.installation.org.clone()).collect(),
+            installations: met.iter().map(|subject| subject.installation.to_string()).collect(),
+            calls: running.iter().filter(|target| set.judge(&target.subject).is_some()).count(),
+            reserved: sums(met.iter().flat_map(|subject| reserved(subject))),
+        }
+    }
+}
+
+fn sums(amounts: impl Iterator<Item = Money>) -> Vec<Money> {
+    let mut sums: Vec<Money> = Vec::new();
+    for amount in amounts {
+        match sums.iter_mut().find(|sum| sum.currency == amount.currency) {
+            Some(sum) => sum.micros = sum.micros.saturating_add(amount.micros),
+            None => sums.push(amount),
+        }
+    }
+    sums
+}

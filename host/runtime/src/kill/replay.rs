@@ -1,0 +1,51 @@
+//! What the journal knows of orders and of uptime.
+
+use soma_capsule::dsse::{self, Envelope};
+use soma_policy::{JournalEntry, KillRecord, Uptime};
+
+use super::document::RECEIPT_KIND;
+use super::error::KillOpenError;
+
+/// Gathers kill records while the journal is replayed.
+#[derive(Debug, Default)]
+pub struct KillReplay {
+    records: Vec<KillRecord>,
+    uptime: Uptime,
+}
+
+impl KillReplay {
+    /// Takes the next entry of the journal into account.
+    pub fn see(&mut self, entry: &JournalEntry) {
+        match entry {
+            JournalEntry::Kill(record) => {
+                self.saw(Uptime(record.uptime_ms));
+                self.records.push(record.clone());
+            }
+            JournalEntry::Uptime(mark) => self.saw(Uptime(mark.uptime_ms)),
+            _ => {}
+        }
+    }
+
+    fn saw(&mut self, uptime: Uptime) {
+        self.uptime = self.uptime.max(uptime);
+    }
+
+    /// The latest uptime on record.
+    pub(super) fn uptime(&self) -> Uptime {
+        self.uptime
+    }
+
+    /// The orders and lifts on record, with the uptime at which they came.
+    pub(super) fn documents(self) -> Result<Vec<(Envelope, Uptime)>, KillOpenError> {
+        let mut documents = Vec::new();
+        for record in self.records {
+            let envelope = Envelope::from_json(record.envelope.as_bytes()).map_err(|error| {
+                KillOpenError::Refused { order: record.order, why: error.to_string() }
+            })?;
+            if envelope.payload_type() != dsse::payload_type(RECEIPT_KIND) {
+                documents.push((envelope, Uptime(record.uptime_ms)));
+            }
+        }
+        Ok(documents)
+    }
+}
