@@ -13,6 +13,7 @@ pub mod engine;
 pub mod home;
 pub mod installations;
 pub mod journal;
+pub mod kill;
 pub mod lease;
 pub mod token;
 pub mod value;
