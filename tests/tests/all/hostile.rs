@@ -1,12 +1,14 @@
 //! The hostile table of `capsules/hostile/expected.toml`: every row is run against one real host,
 //! which must end it as the row says, in its time, and serve an honest capsule all the while.
 
+mod forge;
 mod guest;
 mod judge;
 mod package;
 mod place;
 mod story;
 mod table;
+mod verified;
 mod wat;
 mod web;
 

@@ -5,8 +5,9 @@ use soma_capsule::{KeyPair, section};
 use soma_tests::guests;
 use soma_tests::package::Package;
 
+use super::forge::{Forge, manifest};
 use super::judge::Got;
-use super::place::{Place, manifest};
+use super::place::Place;
 use super::table::Row;
 use super::wat::of_install;
 
@@ -18,7 +19,7 @@ pub(crate) async fn run(row: &Row, place: &Place) -> Got {
     if case == "wrong-digest" {
         return wrong_digest(place).await;
     }
-    let package = make(case, place);
+    let package = make(case, &place.forge);
     let path = package.write(&place.range.home.beside("tampered"), case).unwrap();
     if package.bundle.is_empty() {
         std::fs::remove_file(path.with_extension("sigstore.json")).unwrap();
@@ -27,10 +28,10 @@ pub(crate) async fn run(row: &Row, place: &Place) -> Got {
     of_install(&install.args(["--as", "tampered"]).finish().await.unwrap())
 }
 
-fn make(case: &str, place: &Place) -> Package {
+pub(crate) fn make(case: &str, forge: &Forge) -> Package {
     let component = guests::hostile_text("loop-function").unwrap();
-    let good = || place.package(&component, "good");
-    let signed = |bytes: Vec<u8>| Package::sign(bytes, &place.key).unwrap();
+    let good = || forge.package(&component, "good");
+    let signed = |bytes: Vec<u8>| Package::sign(bytes, &forge.key).unwrap();
     match case {
         // What compilers of WebAssembly write: an ELF file.
         "precompiled" => signed([b"\x7fELF\x02\x01\x01".as_slice(), &[0; 4096]].concat()),
@@ -40,28 +41,28 @@ fn make(case: &str, place: &Place) -> Package {
             let whole = good().component;
             signed(whole[..whole.len() - 7].to_vec())
         }
-        "nesting-bomb" => place.package(&nested(5000), "good"),
-        "type-bomb" => place.package(&doubling(40), "good"),
-        "function-bomb" => place.package(&crowd(300_000), "good"),
+        "nesting-bomb" => forge.package(&nested(5000), "good"),
+        "type-bomb" => forge.package(&doubling(40), "good"),
+        "function-bomb" => forge.package(&crowd(300_000), "good"),
         "wrong-key" => {
             Package::new(&component, &manifest("good"), &KeyPair::generate().unwrap()).unwrap()
         }
         "other-publisher" => {
-            Package::new(&component, &manifest("good").replace("mallory/", "soma/"), &place.key)
+            Package::new(&component, &manifest("good").replace("mallory/", "soma/"), &forge.key)
                 .unwrap()
         }
         "unknown-publisher" => {
-            Package::new(&component, &manifest("good").replace("mallory/", "nobody/"), &place.key)
-                .unwrap()
+            let manifest = manifest("good").replace("mallory/", "nobody/");
+            Package::new(&component, &manifest, &KeyPair::generate().unwrap()).unwrap()
         }
         "stripped-signature" => Package { bundle: Vec::new(), ..good() },
         "broken-signature" => flipped_signature(good()),
         "swapped-component" => Package {
-            component: place.package(&guests::hostile_text("stack").unwrap(), "good").component,
+            component: forge.package(&guests::hostile_text("stack").unwrap(), "good").component,
             ..good()
         },
         "swapped-manifest" => {
-            Package { component: place.package(&component, "other").component, ..good() }
+            Package { component: forge.package(&component, "other").component, ..good() }
         }
         "two-manifests" => signed(section_before(&good().component)),
         "hidden-manifest" => signed([good().component, custom("hidden", b"{}")].concat()),
@@ -169,7 +170,7 @@ fn doubling(levels: usize) -> Vec<u8> {
 
 /// Installed under one digest, then pinned to another.
 async fn wrong_digest(place: &Place) -> Got {
-    let package = place.package(&guests::hostile_text("stack").unwrap(), "pinned");
+    let package = place.forge.package(&guests::hostile_text("stack").unwrap(), "pinned");
     let home = &place.range.home;
     let path = package.write(&home.beside("tampered"), "pinned").unwrap();
     // The right signature of other content: a byte of padding more.
@@ -192,7 +193,7 @@ async fn wrong_digest(place: &Place) -> Got {
 /// `soma capsule run` signs with a key of this machine; a production host must not take it.
 async fn dev_key(place: &Place) -> Got {
     let home = &place.range.home;
-    let package = place.package(&guests::hostile_text("stack").unwrap(), "dev");
+    let package = place.forge.package(&guests::hostile_text("stack").unwrap(), "dev");
     let path = package.write(&home.beside("tampered"), "dev").unwrap();
     let sign = home.soma().unwrap().args(["capsule", "sign"]).args([&path]).args(["--dev"]);
     sign.finish().await.unwrap();

@@ -1,24 +1,21 @@
 //! Where the attacks happen: one home with every hostile package installed, an honest capsule
 //! beside them, and the servers that conspire.
 
-use std::path::PathBuf;
-
 use soma_capsule::KeyPair;
 use soma_tests::binary::PASSPHRASE;
 use soma_tests::guests;
 use soma_tests::package::Package;
 
-use super::table::{By, Row, Table};
+use super::forge::{Forge, PUBLISHER, manifest};
+use super::table::{By, Table};
 use crate::all::range::Range;
 
 /// What no guest may ever come to hold.
 pub(crate) const SECRET: &str = "s3cr3t-0f-bank-d0t-test";
-/// Who publishes the hostile capsules: trusted, like any publisher who has not been caught yet.
-pub(crate) const PUBLISHER: &str = "mallory";
 
 pub(crate) struct Place {
     pub(crate) range: Range,
-    pub(crate) key: KeyPair,
+    pub(crate) forge: Forge,
 }
 
 impl Place {
@@ -30,12 +27,12 @@ impl Place {
         let key = KeyPair::from_encrypted_pem(&pem, PASSPHRASE.as_bytes()).unwrap();
         home.secret("bank-token", SECRET).await.unwrap();
         home.install("text", "honest", &[]).await.unwrap();
-        let place = Self { range, key };
+        let place = Self { range, forge: Forge { key } };
         for row in table.rows_by(By::Wat).filter(|row| row.expect != "refused") {
-            place.install(&row.name, &place.wat(row)).await;
+            place.install(&row.name, &place.forge.wat(row)).await;
         }
         place.install_guests(table).await;
-        place.install("web", &place.rust("web", |manifest| manifest)).await;
+        place.install("web", &place.forge.rust("web", |manifest| manifest)).await;
         place.install_patient().await;
         place.second_tenant();
         place
@@ -43,9 +40,12 @@ impl Place {
 
     /// One installation of the Rust guest for each row, so that no attack meets what another left.
     async fn install_guests(&self, table: &Table) {
-        self.install("sink", &self.rust("guest", |m| m.replace("mallory/guest", "mallory/sink")))
-            .await;
-        self.install("guest", &self.rust("guest", |manifest| manifest)).await;
+        self.install(
+            "sink",
+            &self.forge.rust("guest", |m| m.replace("mallory/guest", "mallory/sink")),
+        )
+        .await;
+        self.install("guest", &self.forge.rust("guest", |manifest| manifest)).await;
         let home = &self.range.home;
         home.edit(
             "guest",
@@ -67,11 +67,12 @@ impl Place {
                 .replace("cpu = \"500 ms\"", "cpu = \"8 s\"")
                 .replace("wall = \"3 s\"", "wall = \"10 s\"")
         };
-        self.install("patient", &self.rust("guest", patient)).await;
+        self.install("patient", &self.forge.rust("guest", patient)).await;
         let start = guests::hostile_text("loop-start").unwrap();
         let manifest =
             manifest("patient-start").replace("300 ms", "8 s").replace("\"3 s\"", "\"10 s\"");
-        self.install("patient-start", &Package::new(&start, &manifest, &self.key).unwrap()).await;
+        self.install("patient-start", &Package::new(&start, &manifest, &self.forge.key).unwrap())
+            .await;
         self.range.home.install("stream", "stream", &[]).await.unwrap();
         self.range.home.install("stream", "withdrawn", &[]).await.unwrap();
     }
@@ -107,33 +108,4 @@ impl Place {
         };
         install.args(more).succeed().await.unwrap();
     }
-
-    /// A component of Rust with its manifest.
-    fn rust(&self, name: &str, change: impl Fn(String) -> String) -> Package {
-        let component = std::fs::read(guests::hostile(name).unwrap()).unwrap();
-        let folder: PathBuf = guests::repository().join("capsules/hostile").join(name);
-        let manifest = change(std::fs::read_to_string(folder.join("capsule.toml")).unwrap());
-        Package::new(&component, &manifest, &self.key).unwrap()
-    }
-
-    /// A component written as text, with a manifest that asks for nothing but small limits.
-    pub(crate) fn wat(&self, row: &Row) -> Package {
-        let component = guests::hostile_text(&row.name).unwrap();
-        self.package(&component, &row.name)
-    }
-
-    /// A signed package around any bytes; where no manifest can be embedded, it goes without.
-    pub(crate) fn package(&self, component: &[u8], name: &str) -> Package {
-        Package::new(component, &manifest(name), &self.key)
-            .unwrap_or_else(|_| Package::sign(component.to_vec(), &self.key).unwrap())
-    }
-}
-
-/// What a hostile capsule without capabilities says of itself.
-pub(crate) fn manifest(name: &str) -> String {
-    format!(
-        "schema = 1\nname = \"{PUBLISHER}/{name}\"\nversion = \"1.0.0\"\nkind = \"task\"\n\
-         summary = \"An attack\"\nlicence = \"Apache-2.0\"\n\n\
-         [limits]\ncpu = \"300 ms\"\nwall = \"3 s\"\nmemory = \"16 MiB\"\noutput = \"64 KiB\"\nhandles = 64\n"
-    )
 }

@@ -56,7 +56,7 @@ async fn bomb(host: &TestHost, place: &Place) -> Got {
         "(component (core module $m (func $f (param i32) {body}) (func (export \"run\") (call $f (i32.const 1))))
            (core instance $i (instantiate $m)) (func (export \"run\") (canon lift (core func $i \"run\"))))"
     );
-    let package = place.package(&wat::parse_str(text).unwrap(), "bomb");
+    let package = place.forge.package(&wat::parse_str(text).unwrap(), "bomb");
     let home = &place.range.home;
     let path = package.write(&home.beside("hostile"), "bomb").unwrap();
     let install = home

@@ -8,7 +8,7 @@ use super::table::Row;
 
 /// Tries to install a package that must be refused.
 pub(crate) async fn refused(row: &Row, place: &Place) -> Got {
-    let package = place.wat(row);
+    let package = place.forge.wat(row);
     let path = package.write(&place.range.home.beside("refused"), &row.name).unwrap();
     let install = place.range.home.soma().unwrap().args(["install"]).args([path]);
     of_install(&install.args(["--as", &row.name]).finish().await.unwrap())
