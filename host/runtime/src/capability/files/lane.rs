@@ -1,0 +1,173 @@
+//! How the operations of one call reach the disk: decided, recorded, bounded, and counted while they cannot be stopped.
+//!
+//! Every operation takes a permit of the gate. What changes anything waits until the call's start record is durable.
+//! The work runs on a blocking thread, at most `AT_ONCE` of one tenant at a time; it holds a drain guard, so that a kill
+//! which lets go of the guest still lists it, and the CPU time it takes is the call's. Work that has not begun when its
+//! call ends never begins.
+
+use super::fault::Fault;
+use super::refusal::{capability, denial, nearest};
+use super::slots::{Hold, Slots};
+use super::volume::Mount;
+use crate::cpu::thread_cpu_ns;
+use crate::gate::{Gate, Permit, Refused};
+use crate::running::{Cut, Running};
+use soma_policy::{FileOp, FileRequest, HostCall};
+use soma_wit::standard::filesystem::types::ErrorCode;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio_util::task::AbortOnDropHandle;
+use wasmtime_wasi::p2::FsError;
+
+/// Blocking operations of one tenant at one time.
+pub(crate) const AT_ONCE: usize = 4;
+
+/// Why an operation did not happen, or not to its end.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The files say no.
+    Fault(Fault),
+    /// A denial, kept already.
+    Denied(ErrorCode),
+    /// The call is over.
+    Cut(Cut),
+    /// Our own code failed under the operation.
+    Lost,
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<Cut> for Stop {
+    fn from(cut: Cut) -> Self {
+        Self::Cut(cut)
+    }
+}
+
+/// What an operation that panicked leaves: the host's failure, not the guest's.
+#[derive(Debug, thiserror::Error)]
+#[error("a file operation of the host failed")]
+pub(crate) struct LostOperation;
+
+impl From<Stop> for FsError {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Fault(fault) => fault.code().into(),
+            Stop::Denied(code) => code.into(),
+            Stop::Cut(cut) => Self::trap(cut),
+            Stop::Lost => Self::trap(LostOperation),
+        }
+    }
+}
+
+/// What one tenant's calls share.
+#[derive(Debug)]
+pub(crate) struct Tenant {
+    permits: Arc<Semaphore>,
+    slots: Arc<Slots>,
+}
+
+impl Tenant {
+    pub(crate) fn new(host: &Arc<Slots>) -> Arc<Self> {
+        Arc::new(Self { permits: Arc::new(Semaphore::new(AT_ONCE)), slots: Slots::tenant(host) })
+    }
+
+    /// Does blocking `work` for `running`, in turn.
+    pub(crate) async fn block<T: Send + 'static>(
+        &self,
+        running: &Arc<Running>,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Stop> {
+        let turn = tokio::select! {
+            biased;
+            () = running.token().cancelled() => return Err(running.cut_reason().into()),
+            turn = Arc::clone(&self.permits).acquire_owned() => turn.map_err(|_| Stop::Lost)?,
+        };
+        let draining = running.drain_guard();
+        let call = Arc::clone(running);
+        let task = tokio::task::spawn_blocking(move || {
+            let _until_done = (turn, draining);
+            call.live()?;
+            let from = thread_cpu_ns();
+            let done = work();
+            let spent = thread_cpu_ns().saturating_sub(from);
+            call.meter.cpu.charge(spent);
+            Ok(done)
+        });
+        AbortOnDropHandle::new(task).await.unwrap_or(Err(Stop::Lost))
+    }
+}
+
+/// The way of one call.
+#[derive(Clone)]
+pub(crate) struct Lane {
+    gate: Gate,
+    tenant: Arc<Tenant>,
+}
+
+impl Lane {
+    pub(crate) const fn new(gate: Gate, tenant: Arc<Tenant>) -> Self {
+        Self { gate, tenant }
+    }
+
+    pub(crate) fn running(&self) -> &Arc<Running> {
+        self.gate.running()
+    }
+
+    /// A handle with `bytes` of the host's memory behind it.
+    pub(crate) fn hold(&self, bytes: usize) -> Result<Hold, Stop> {
+        Hold::take(self.running(), &self.tenant.slots, bytes)
+    }
+
+    /// Asks for one operation on `path`, as the guest would say it from the root of all its mounts.
+    pub(crate) fn decide(
+        &self,
+        op: FileOp,
+        mount: &Mount,
+        path: &str,
+    ) -> Result<Permit<FileRequest>, Stop> {
+        let request = FileRequest::canonical(op, path)
+            .map_err(|denial| self.gate.refuse(denial.on(capability(mount))))
+            .and_then(|request| {
+                self.gate.decide(
+                    request,
+                    |authorised, request| authorised.files(request).map(drop),
+                    |request| HostCall::Files(request),
+                )
+            });
+        match request {
+            Ok((permit, ())) => Ok(permit),
+            Err(Refused::Cut(cut)) => Err(cut.into()),
+            Err(Refused::Denied(denial)) => Err(Stop::Denied(nearest(&denial, mount, op))),
+        }
+    }
+
+    /// Does what was permitted; a refusal by the engine behind it is kept as a denial as well.
+    pub(crate) async fn perform<T: Send + 'static>(
+        &self,
+        permit: Permit<FileRequest>,
+        mount: &Mount,
+        work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Stop> {
+        if permit.op().changes() {
+            self.running().before_effect().await?;
+        }
+        let done = self.tenant.block(self.running(), work).await?;
+        done.map_err(|fault| self.refused(fault, permit.op(), mount, permit.path()))
+    }
+
+    /// Keeps a fault that is a refusal; the guest gets its code either way.
+    pub(crate) fn refused(&self, fault: Fault, op: FileOp, mount: &Mount, path: &str) -> Stop {
+        if !fault.is_refusal() {
+            return Stop::Fault(fault);
+        }
+        let key = self.gate.authorised().installation().key();
+        match self.gate.refuse(denial(fault, op, mount, path, key)) {
+            Refused::Cut(cut) => Stop::Cut(cut),
+            Refused::Denied(_) => Stop::Denied(fault.code()),
+        }
+    }
+}
