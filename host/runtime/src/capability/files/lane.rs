@@ -6,13 +6,13 @@
 //! call ends never begins.
 
 use super::fault::Fault;
-use super::refusal::{capability, denial, nearest};
+use super::refusal::{capability, cleared, denial, nearest};
 use super::slots::{Hold, Slots};
 use super::volume::Mount;
 use crate::cpu::thread_cpu_ns;
 use crate::gate::{Gate, Permit, Refused};
 use crate::running::{Cut, Running};
-use soma_policy::{FileOp, FileRequest, HostCall};
+use soma_policy::{FileOp, FileRequest, HostCall, Label};
 use soma_wit::standard::filesystem::types::ErrorCode;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -129,17 +129,23 @@ impl Lane {
         mount: &Mount,
         path: &str,
     ) -> Result<Permit<FileRequest>, Stop> {
-        let request = FileRequest::canonical(op, path)
+        let decided = FileRequest::canonical(op, path)
             .map_err(|denial| self.gate.refuse(denial.on(capability(mount))))
             .and_then(|request| {
                 self.gate.decide(
                     request,
-                    |authorised, request| authorised.files(request).map(drop),
+                    |authorised, request| {
+                        let right = authorised.files(request)?;
+                        cleared(self.gate.labels(), request, right)?;
+                        Ok(*right.name() == mount.name)
+                    },
                     |request| HostCall::Files(request),
                 )
             });
-        match request {
-            Ok((permit, ())) => Ok(permit),
+        match decided {
+            Ok((permit, true)) => Ok(permit),
+            // A mount inside another one: each is reached by its own descriptor alone.
+            Ok((_, false)) => Err(self.refused(Fault::OtherMount, op, mount, path)),
             Err(Refused::Cut(cut)) => Err(cut.into()),
             Err(Refused::Denied(denial)) => Err(Stop::Denied(nearest(&denial, mount, op))),
         }
@@ -156,6 +162,9 @@ impl Lane {
             self.running().before_effect().await?;
         }
         let done = self.tenant.block(self.running(), work).await?;
+        if !permit.op().changes() {
+            self.gate.label(Label::TenantData);
+        }
         done.map_err(|fault| self.refused(fault, permit.op(), mount, permit.path()))
     }
 

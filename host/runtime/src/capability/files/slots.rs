@@ -40,7 +40,7 @@ impl Slots {
         Arc::new(Self::new(max, Some(Arc::clone(host))))
     }
 
-    const fn new(max: usize, above: Option<Arc<Self>>) -> Self {
+    pub(super) const fn new(max: usize, above: Option<Arc<Self>>) -> Self {
         Self { open: AtomicUsize::new(0), max, above }
     }
 

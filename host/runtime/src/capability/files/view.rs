@@ -19,6 +19,7 @@ use super::slots::Hold;
 use super::stream::FailedStream;
 use super::volume::Mount;
 use crate::running::Cut;
+use crate::state::Ctx;
 use soma_policy::{FileOp, LimitKind};
 use soma_wit::standard::filesystem::preopens;
 use soma_wit::standard::filesystem::types::{self, Descriptor, ErrorCode};
@@ -67,7 +68,11 @@ struct Handle {
 }
 
 impl<'a> FilesView<'a> {
-    pub(crate) const fn new(table: &'a mut ResourceTable, state: &'a FilesState) -> Self {
+    pub(crate) fn of(ctx: &'a mut Ctx) -> Self {
+        Self::new(&mut ctx.table, &ctx.files)
+    }
+
+    pub(super) const fn new(table: &'a mut ResourceTable, state: &'a FilesState) -> Self {
         Self { table, state }
     }
 

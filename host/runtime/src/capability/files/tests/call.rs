@@ -1,69 +1,45 @@
-//! A call that runs behind a real gate.
+//! A call that runs behind a real gate, with files capabilities alone.
 
+use crate::capability::rig::Rig;
 use crate::gate::Gate;
-use crate::running::{CallIds, NewCall, Running};
-use futures::FutureExt as _;
-use soma_policy::{
-    Authorised, CallId, FilesRight, Installation, InstallationKey, Limits, OperatorPolicy, Rights,
-};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
-
-/// Handles that the calls here may hold at one time.
-pub(super) const HANDLES: u64 = 32;
 
 /// The quota of `call_of`.
 pub(super) const BYTES: usize = 1000;
 
-/// What is put behind the gate.
+/// What a guest runs as.
 pub(super) struct Call {
     pub(super) gate: Gate,
+    pub(super) rig: Rig,
+}
+
+impl Call {
+    fn of(mut rig: Rig) -> Self {
+        let gate = rig.ctx().gate.clone();
+        Self { gate, rig }
+    }
 }
 
 /// A call with a grant of `/data`, whose start record is durable.
 pub(super) fn call(access: &str, bytes: u64) -> Call {
-    made("x", access, bytes, true)
-}
-
-/// A call of the installation `id`.
-pub(super) fn call_of(id: &str) -> Call {
-    made(id, "read-write", BYTES as u64, true)
+    Call::of(Rig::granting(&declared("data", access, bytes)))
 }
 
 /// The same, whose start record never becomes durable.
 pub(super) fn never_recorded(access: &str, bytes: u64) -> Call {
-    made("x", access, bytes, false)
+    Call::of(Rig::without_journal(&declared("data", access, bytes)))
 }
 
-fn made(id: &str, access: &str, bytes: u64, durable: bool) -> Call {
-    let key = InstallationKey {
-        org: "local".parse().unwrap(),
-        environment: "production".parse().unwrap(),
-        id: id.parse().unwrap(),
-    };
-    let inst = Arc::new(Installation {
-        key,
-        rights: Rights {
-            files: vec![FilesRight {
-                name: "data".parse().unwrap(),
-                access: serde_json::from_str(&format!("\"{access}\"")).unwrap(),
-                mount: "/data".parse().unwrap(),
-                bytes,
-                inodes: 20,
-            }],
-        },
-    });
-    let call = CallId::from_u128(1);
-    let running = Running::new(NewCall {
-        ids: CallIds { call, parent: None, root: call },
-        installation: Arc::clone(&inst),
-        function: "f".to_owned(),
-        limits: Limits { handles: 32, ..Limits::DEFAULT },
-        started: Duration::ZERO,
-        parent_cut: None,
-    });
-    running.set_start(async move { durable }.boxed());
-    let gate = Gate::new(Authorised(inst), running, Arc::new(OperatorPolicy));
-    Call { gate }
+/// A call whose capability is called `name`, and so has a folder of its own.
+pub(super) fn call_of(name: &str) -> Call {
+    Call::of(Rig::granting(&declared(name, "read-write", BYTES as u64)))
+}
+
+fn declared(name: &str, access: &str, bytes: u64) -> String {
+    format!(
+        r#"[files.{name}]
+        mount = "/data"
+        access = "{access}"
+        quota = "{bytes} B"
+        inodes = 20"#
+    )
 }

@@ -1,7 +1,7 @@
 //! How calls end among their files: killed, never recorded, at a limit, waiting for a turn.
 
 use super::super::lane::AT_ONCE;
-use super::call::{HANDLES, call, never_recorded};
+use super::call::{call, never_recorded};
 use super::guest::{Guest, cut, lend};
 use super::{Bench, used};
 use crate::running::Cut;
@@ -121,6 +121,7 @@ async fn handles_are_limited_and_closing_gives_them_back() {
     drop(guest.make("a").await.unwrap());
     let root = guest.root();
     let running = Arc::clone(guest.call.gate.running());
+    let handles = u64::from(guest.call.rig.limits().handles);
     let before = running.meter.used(LimitKind::Handles);
     let mut opened = 0;
     let ended = loop {
@@ -139,5 +140,5 @@ async fn handles_are_limited_and_closing_gives_them_back() {
         opened += 1;
     };
     assert_eq!(ended, Cut::Limit(LimitKind::Handles));
-    assert_eq!(opened, 100 + HANDLES - before);
+    assert_eq!(opened, 100 + handles - before);
 }

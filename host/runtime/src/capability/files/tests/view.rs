@@ -3,7 +3,7 @@
 use super::super::view::{FilesState, FilesView};
 use super::guest::{Guest, code, lend};
 use super::{Bench, used};
-use soma_policy::{Code, LimitKind};
+use soma_policy::{Code, Label, LimitKind};
 use soma_wit::standard::filesystem::preopens::Host as _;
 use soma_wit::standard::filesystem::types::{
     Descriptor, DescriptorFlags, ErrorCode, HostDescriptor, HostDirectoryEntryStream, NewTimestamp,
@@ -152,4 +152,16 @@ async fn bytes_count_towards_the_call() {
     guest.view().write(lend(&file), vec![1; 1000], 0).await.unwrap();
     guest.view().read(lend(&file), 1000, 0).await.unwrap();
     assert_eq!(running.meter.used(LimitKind::Hostcall), before + 2000);
+}
+
+#[tokio::test]
+async fn what_is_read_is_labelled_as_the_tenant_s() {
+    let bench = Bench::prepared(|host| host.write("f", "content").unwrap());
+    let mut guest = Guest::over(bench, "read-write", 1000);
+    let fd = guest.make("g").await.unwrap();
+    guest.view().write(lend(&fd), b"x".to_vec(), 0).await.unwrap();
+    assert!(guest.call.rig.labels().is_empty());
+    let fd = guest.look("f").await.unwrap();
+    guest.view().read(fd, 10, 0).await.unwrap();
+    assert!(guest.call.rig.labels().has(Label::TenantData));
 }

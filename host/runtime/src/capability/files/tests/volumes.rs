@@ -58,18 +58,18 @@ async fn two_calls_of_one_installation_share_folder_and_quota() {
     assert_eq!(put(&a, "a", 6).await, Ok(6));
     assert_eq!(put(&b, "b", 6).await, Err(ErrorCode::Quota));
     assert_eq!(put(&b, "b", 4).await, Ok(4));
-    let path = home.folder.path().join("local/production/x/data/a");
+    let path = home.folder.path().join("local/production/probe/data/a");
     assert!(path.is_file(), "{}", path.display());
 }
 
 #[tokio::test]
-async fn another_installation_has_its_own() {
+async fn another_capability_has_its_own() {
     let home = home();
     let (one, two) = (call_of("one"), call_of("two"));
     let (a, b) = (home.prepare(&one).await, home.prepare(&two).await);
     assert_eq!(put(&a, "same", 3).await, Ok(3));
-    assert!(home.dir.exists("local/production/one/data/same"));
-    assert!(!home.dir.exists("local/production/two/data/same"));
+    assert!(home.dir.exists("local/production/probe/one/same"));
+    assert!(!home.dir.exists("local/production/probe/two/same"));
     assert_eq!(put(&b, "same", 3).await, Ok(3));
 }
 
