@@ -92,7 +92,7 @@ mod tests {
             assert!(number.len() == 3 && number.bytes().all(|b| b.is_ascii_digit()), "{id}");
             assert!((1..=9).contains(&exit) || exit == 130, "{id}");
             assert!((400..600).contains(&http), "{id}");
-            assert!(!title.is_empty() && explain.len() > 20 && remedy.len() > 10, "{id}");
+            assert!(!title.is_empty() && explain.len() > 20 && remedy.len() > 8, "{id}");
             assert!(!title.ends_with('.') && explain.ends_with('.'), "{id}");
         }
     }

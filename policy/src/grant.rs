@@ -75,9 +75,6 @@ grants! {
     ToolGrant {
         /// The capsule.
         capsule: CapsuleName,
-        /// The labels that may travel to it.
-        #[serde(default, skip_serializing_if = "LabelSet::is_empty")]
-        clears: LabelSet,
         /// Its functions.
         functions: Vec<FunctionName>,
         /// Which installation of the same tenant and environment answers, where several could.
@@ -226,7 +223,6 @@ impl Grants {
             serve: declared.serve.as_ref().map(|d| ServeGrant { anonymous: d.anonymous }),
             tool: each(&declared.tool, |d| ToolGrant {
                 capsule: d.capsule.clone(),
-                clears: LabelSet::EMPTY,
                 functions: d.functions.clone(),
                 installation: None,
                 version: d.version.clone(),

@@ -35,7 +35,8 @@ impl IdError {
 
 /// A text as an error may show it: short, and without control characters.
 pub(crate) fn shown(value: &str) -> String {
-    let mut text: String = value.chars().take(80).flat_map(char::escape_debug).collect();
+    let plain = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    let mut text: String = value.chars().take(80).map(plain).collect();
     if value.chars().nth(80).is_some() {
         text.push('…');
     }

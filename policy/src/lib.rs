@@ -4,34 +4,43 @@
 //! orders. The crate does no I/O, reads no clock, draws no randomness and starts no task: time, ids and
 //! file contents come in as values, so that each rule can be tested in microseconds and replayed.
 //!
-//! The one-way flow is `InstallationSpec` → `Installation` → `Authorised`,
-//! and a host call is a canonical request that an `Authorised` permits or denies with a [`Denial`].
+//! The one-way flow is `InstallationSpec` → [`Installation::compile`] → [`authorise()`] → [`Authorised`],
+//! and a host call is a canonical request that an [`Authorised`] permits or denies with a [`Denial`].
 #![forbid(unsafe_code)]
 
 mod amount;
 mod audit;
+mod authorise;
 pub mod canonical;
 mod capability;
+mod cedar;
 mod code;
+mod decide;
 mod denial;
 mod grant;
 mod id;
+mod installation;
 mod kill;
 mod limits;
 mod outcome;
 mod pattern;
 mod receipt;
+mod request;
 mod suggest;
 mod text;
 
 pub use amount::{AmountError, Bytes, Currency, Millis, Money, Period, Rate};
 pub use audit::{AuditEvent, AuditKind};
+pub use authorise::{Authorised, CallScope, Caller, TOOL_DEPTH_MAX, authorise};
 pub use canonical::CanonicalError;
 pub use capability::{
     Access, BudgetDeclaration, CapabilityKind, CapabilityRef, ClocksDeclaration, ConfigDeclaration, ConfigKey,
     Declarations, EmitDeclaration, FilesDeclaration, GuestPath, HttpDeclaration, KvDeclaration, Label, LabelSet,
     LoggingDeclaration, RandomDeclaration, SecretDeclaration, SecretPlace, SecretSlot, ServeDeclaration,
     ToolDeclaration, Transfer,
+};
+pub use cedar::{
+    OperatorPolicy, POLICY_SCHEMA, Peer, PeerMap, PolicyError, PolicySources, PolicyText, STARTER_LIMITS, STARTER_POLICY,
 };
 pub use code::{Code, CodeEntry};
 pub use denial::{Decision, Denial, Layer};
@@ -43,6 +52,11 @@ pub use id::{
     BootId, CallId, CapabilityName, CapsuleName, Digest, EnvironmentId, Fingerprint, FunctionName, HostId, IdError,
     InstallationId, InstallationKey, JournalId, LeaseId, OrderId, OrgId, PublisherName, RegionId, SecretName,
     Timestamp, TokenId, Uptime,
+};
+pub use installation::{
+    Budget, BudgetRight, CapsuleFacts, ClocksRight, ConfigRight, EmitRight, FilesRight, HttpRight, Installation,
+    InstallationSpec, InterfaceState, KvRight, LoggingRight, OfferSpec, OnUpdate, RandomRight, Right, Rights,
+    SecretRight, ServeRight, ToolRight,
 };
 pub use kill::{
     KillError, KillOrder, KillScope, KillSet, KillState, KillSubject, Lift, LiftReason, Operator, Operators,
@@ -57,6 +71,10 @@ pub use pattern::{
 pub use receipt::{
     BootRecord, CallFacts, DenialSummary, FeedPosition, JournalEntry, KillRecord, LeaseRecord, Receipt, StartRecord,
     UptimeMark, Usage, UsageMark,
+};
+pub use request::{
+    ConfigRequest, EmitRequest, FileOp, FileRequest, HostAction, HostCall, HttpRequest, KvOperation, KvRequest,
+    SecretRequest, ToolRequest,
 };
 pub use suggest::{did_you_mean, explain_serde, suggest};
 pub use text::decimal;

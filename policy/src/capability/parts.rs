@@ -198,6 +198,12 @@ impl fmt::Display for ConfigKey {
     }
 }
 
+impl std::borrow::Borrow<str> for ConfigKey {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 string_form!(ConfigKey, "ConfigKey", "a configuration key");
 
 /// Where a guest sees a mount: an absolute path without `.`, `..` and empty segments.

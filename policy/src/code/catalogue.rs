@@ -37,7 +37,7 @@ catalogue! {
     ManifestUnknownKey "M007" 2 422 "unknown key in the manifest" "Unknown keys are refused, because a mistyped right would otherwise be silently absent." "use the spelling that the message suggests, or remove the key";
     ManifestUnknownFunction "M008" 2 422 "a described function is not exported" "[functions.NAME] describes a function that the component does not export." "rename the table to an exported function; `soma capsule inspect --wit` lists them";
     ManifestSecretPlace "M009" 2 422 "a secret has no safe place" "A secret is placed into exactly one header, query or body field of one http entry with an exact https origin." "name an http entry whose origin is exact and https, and one of header, query or body";
-    ManifestTooLarge "M010" 2 413 "the manifest is too large" "A manifest has at most 256 KiB and 64 named entries of each capability." "shorten it";
+    ManifestTooLarge "M010" 2 413 "the manifest is too large" "A manifest has at most 256 KiB and 64 named entries of each capability." "shorten it: fewer entries, shorter texts";
     ManifestDuplicate "M011" 2 422 "the manifest says something twice" "The same name, path or mount occurs twice." "remove one of the two";
     ManifestPattern "M012" 2 422 "a pattern in the manifest does not parse" "Patterns use whole segments: `*` is one segment, `**` is any depth." "write the pattern as the message shows";
     ManifestUnused "M013" 2 422 "a declared capability is never imported" "The component imports no interface that this capability would serve, so tenants would be asked for nothing." "remove the [capabilities] table, or use the capability";
@@ -231,7 +231,7 @@ catalogue! {
     Interrupted "R002" 9 503 "the host stopped under the call" "The host ended or died while the call ran; its usage is settled at the last durable mark." "retry, if the function may run twice";
     HostFailure "R003" 9 503 "the host failed" "Something in the host went wrong; the guest may be innocent." "retry; if it repeats, report it with the call id";
     InDoubt "R004" 8 409 "nobody knows whether it ran" "A call with the same key started and its end is unknown. It is never run a second time." "look at the effects, then use a new key";
-    Cancelled "R005" 9 499 "the caller went away" "The caller closed the connection before the end." "call again";
+    Cancelled "R005" 130 499 "the caller went away" "The caller closed the connection before the end." "call again";
     CacheTampered "R006" 4 500 "a cache entry does not verify" "The compiled code's MAC does not match; the entry was removed and is compiled again." "check who can write state/cache";
     Stopping "R007" 9 503 "the host is stopping" "No new call starts while the host drains." "retry at another host, or later";
     HomeUnsafe "R008" 2 500 "the home is open to others" "Keys and state are readable or writable by other users." "chmod 700 the home, 600 the files under keys/";

@@ -89,19 +89,23 @@ impl KillState {
 
     /// Takes a lift, or more signatures of one. True if that changed anything.
     ///
-    /// A lift may come before its order: it is kept, and judged when the order is here.
+    /// A lift may come before its order: it is kept, and judged when the order is here. So nothing is refused
+    /// for what it names; whoever takes a lift from a person asks [`Self::check_lift`] first.
     ///
     /// # Errors
-    /// When the order is here and the lift does not name it, or there are too many documents.
+    /// When there are too many documents.
     pub fn accept_lift(&mut self, signed: Signed<Lift>, now: Uptime) -> Result<bool, KillError> {
         let lift = &signed.document;
-        self.check_lift(lift)?;
         let key = (lift.order, lift.hash());
         self.room_for(self.lifts.contains_key(&key))?;
         Ok(merge(&mut self.lifts, key, signed, now))
     }
 
-    fn check_lift(&self, lift: &Lift) -> Result<(), KillError> {
+    /// Whether a lift would lift an order that is known here: for the person who submits it.
+    ///
+    /// # Errors
+    /// When the order is here and the lift does not name it, or its version is not above the order's.
+    pub fn check_lift(&self, lift: &Lift) -> Result<(), KillError> {
         let mut known = self.of_id(lift.order).peekable();
         if known.peek().is_none() {
             return Ok(());
@@ -119,8 +123,7 @@ impl KillState {
     }
 
     fn of_id(&self, id: OrderId) -> impl Iterator<Item = &KillOrder> {
-        let range = (id, Digest::ZERO)..=(id, Digest::from_bytes([0xff; 32]));
-        self.orders.range(range).map(|(_, entry)| &entry.document)
+        self.orders.range(all_of(id)).map(|(_, entry)| &entry.document)
     }
 
     /// The order of an id: the one of the highest version.
@@ -179,13 +182,15 @@ impl KillState {
         let hash = order.hash();
         let lifts = |entry: &Entry<Lift>| {
             let lift = &entry.document;
-            lift.order == order.id
-                && lift.lifts == hash
-                && lift.version > order.version
-                && entry.persons.len() >= needed
+            lift.lifts == hash && lift.version > order.version && entry.persons.len() >= needed
         };
-        self.lifts.values().any(lifts)
+        self.lifts.range(all_of(order.id)).any(|(_, entry)| lifts(entry))
     }
+}
+
+/// The keys of all documents of one id.
+fn all_of(id: OrderId) -> std::ops::RangeInclusive<(OrderId, Digest)> {
+    (id, Digest::ZERO)..=(id, Digest::from_bytes([0xff; 32]))
 }
 
 fn merge<T>(
