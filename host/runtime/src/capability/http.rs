@@ -20,12 +20,18 @@ mod trust;
 
 #[cfg(test)]
 pub(crate) mod rig;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
 use http::{HeaderName, Request};
-use soma_policy::{CapabilityKind, CapabilityName, CapabilityRef, HostCall, HttpRequest, HttpRight};
-use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks};
+use soma_policy::{
+    CapabilityKind, CapabilityName, CapabilityRef, HostCall, HttpRequest, HttpRight,
+};
+use wasmtime_wasi_http::{
+    Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks,
+};
 
 pub use self::client::{AnchorError, HttpClient};
 pub use self::day::{DayCounters, Moved};
@@ -87,13 +93,24 @@ impl Hooks {
         let canonical = self.canonical(request)?;
         let (permit, entry) = self
             .gate
-            .decide(canonical, |authorised, request| authorised.http(request).map(Rule::of), |request| HostCall::Http(request))
+            .decide(
+                canonical,
+                |authorised, request| authorised.http(request).map(Rule::of),
+                |request| HostCall::Http(request),
+            )
             .map_err(refused)?;
         let slot = Slot::take(&running)?;
         let entry = self.entry(entry);
         let secrets = self.placements().iter().filter(|(http, _)| *http == entry.name);
         let secrets = secrets.map(|(_, placement)| placement.clone()).collect();
-        Ok(Job { gate: self.gate.clone(), client: Arc::clone(&self.client), permit, entry, secrets, slot })
+        Ok(Job {
+            gate: self.gate.clone(),
+            client: Arc::clone(&self.client),
+            permit,
+            entry,
+            secrets,
+            slot,
+        })
     }
 
     fn canonical(&self, request: &Request<WasiBody>) -> Result<HttpRequest, Error> {
@@ -146,7 +163,11 @@ struct Rule {
 
 impl Rule {
     fn of(right: &HttpRight) -> Self {
-        Self { name: right.name().clone(), per_call: Bound::of(right.per_call()), per_day: Bound::of(right.per_day()) }
+        Self {
+            name: right.name().clone(),
+            per_call: Bound::of(right.per_call()),
+            per_day: Bound::of(right.per_day()),
+        }
     }
 }
 
@@ -159,7 +180,8 @@ fn refused(refused: Refused) -> Error {
 
 impl WasiHttpHooks for Hooks {
     fn is_forbidden_header(&mut self, name: &HeaderName) -> bool {
-        headers::is_forbidden(name) || self.placements().iter().any(|(_, placement)| placement.header() == Some(name))
+        headers::is_forbidden(name)
+            || self.placements().iter().any(|(_, placement)| placement.header() == Some(name))
     }
 
     /// Any scheme gets as far as the gate, so that a refusal is a denial with its reason.
@@ -187,7 +209,10 @@ impl WasiHttpHooks for Hooks {
         CHUNK_BYTES
     }
 
-    fn p2_error_from_hyper(&mut self, _error: &hyper::Error) -> wasmtime_wasi_http::p2::bindings::http::types::ErrorCode {
+    fn p2_error_from_hyper(
+        &mut self,
+        _error: &hyper::Error,
+    ) -> wasmtime_wasi_http::p2::bindings::http::types::ErrorCode {
         // Its text may quote what the peer sent; nothing of it is logged.
         wasmtime_wasi_http::p2::bindings::http::types::ErrorCode::HttpProtocolError
     }

@@ -51,7 +51,12 @@ pub(crate) struct Apps {
 
 impl Apps {
     /// `https` says whether clients reach the apps domains over TLS.
-    pub(crate) fn new(host: Arc<Host>, tokens: Arc<TokenVerifier>, domains: AppDomains, https: bool) -> Self {
+    pub(crate) fn new(
+        host: Arc<Host>,
+        tokens: Arc<TokenVerifier>,
+        domains: AppDomains,
+        https: bool,
+    ) -> Self {
         Self { host, tokens, domains, https }
     }
 
@@ -64,13 +69,19 @@ impl Apps {
         };
         // An absolute target must not say another name than the one that is decided by.
         match request.uri().authority() {
-            Some(target) if !target.as_str().eq_ignore_ascii_case(named) => Err(NameError::Authority),
+            Some(target) if !target.as_str().eq_ignore_ascii_case(named) => {
+                Err(NameError::Authority)
+            }
             _ => self.domains.site(named),
         }
     }
 
     /// Answers one request of an app.
-    pub(crate) async fn answer(&self, key: InstallationKey, request: Request<Incoming>) -> Response<Answer> {
+    pub(crate) async fn answer(
+        &self,
+        key: InstallationKey,
+        request: Request<Incoming>,
+    ) -> Response<Answer> {
         if let Err(refused) = admissible(&request) {
             return *refused;
         }
@@ -131,7 +142,8 @@ async fn release(
         return unanswered(&ending.await);
     }
     let length = stated_length(&parts.headers);
-    let bodiless = head_only || has_no_body(parts.status) || length == Some(0) || body.is_end_stream();
+    let bodiless =
+        head_only || has_no_body(parts.status) || length == Some(0) || body.is_end_stream();
     let call = running.ids.call;
     let streamed = Streamed::new(body, Arc::clone(&running), ending, length);
     let gathered = if bodiless {
@@ -164,7 +176,9 @@ fn stated_length(fields: &http::HeaderMap) -> Option<u64> {
 }
 
 fn has_no_body(status: StatusCode) -> bool {
-    status.is_informational() || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED
+    status.is_informational()
+        || status == StatusCode::NO_CONTENT
+        || status == StatusCode::NOT_MODIFIED
 }
 
 /// The host's own words for a call that gave no response of its own.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{Request, Response};
 use http_body_util::{BodyExt, StreamBody};
-use soma_policy::{CapabilityKind, CapabilityRef, Code, LimitKind, Limits, OrderId, Timestamp};
+use soma_policy::{CapabilityKind, CapabilityRef, Code, LimitKind, Limits, OrderId};
 use tokio::io::AsyncReadExt;
 use tokio::sync::{mpsc, oneshot};
 
@@ -25,7 +25,7 @@ fn tap(
     per_day: Option<u64>,
     direction: Direction,
 ) -> Tap {
-    let now = Timestamp(5);
+    let now = rig::NOW;
     let bound = |max| Bound { sent: max, received: max };
     let entry = Entry {
         capability: CapabilityRef::named(CapabilityKind::Http, "api".parse().unwrap()),
@@ -89,7 +89,7 @@ async fn a_response_is_counted_and_given_on() {
     .await;
     let (text, error) = read(body).await;
     assert_eq!((text.as_str(), error.is_none()), ("hello", true));
-    let usage = running.usage(Duration::ZERO);
+    let usage = running.usage(running.started);
     assert_eq!((usage.http_received, usage.http_sent, usage.hostcall), (5, 0, 5));
 }
 

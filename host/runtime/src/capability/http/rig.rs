@@ -15,9 +15,20 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
 use rustls_pki_types::PrivateKeyDer;
+use soma_policy::{
+    CallId, CallScope, Caller, CapsuleFacts, Declarations, Digest, Fingerprint, Grants,
+    Installation, InstallationSpec, KillSet, Limits, LimitsAsk, OnUpdate, OperatorPolicy,
+    PolicySources, STARTER_POLICY, Timestamp, authorise,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
+
+use crate::gate::Gate;
+use crate::running::{CallIds, NewCall, Running};
+
+/// The moment at which the tests' clocks stand.
+pub(crate) const NOW: Timestamp = Timestamp(1_800_000_000_000);
 
 /// A certificate authority that lives for one test.
 pub(crate) struct Authority {
@@ -164,19 +175,89 @@ pub(crate) async fn closed_port() -> SocketAddr {
     address
 }
 
-pub(crate) fn running(limits: soma_policy::Limits) -> Arc<crate::running::Running> {
-    let key = "local/production/app".parse().unwrap();
-    crate::running::Running::new(crate::running::NewCall {
-        ids: crate::running::CallIds {
-            call: soma_policy::CallId::from_u128(1),
-            parent: None,
-            root: soma_policy::CallId::from_u128(1),
-        },
+/// What differs from call to call.
+#[derive(Default)]
+pub(crate) struct Setup<'a> {
+    /// The `[capabilities]` tables, without that prefix.
+    pub(crate) declared: &'a str,
+    /// The `[grants]` tables; as declared without.
+    pub(crate) granted: Option<&'a str>,
+    /// `peers.toml`.
+    pub(crate) peers: &'a str,
+    pub(crate) limits: LimitsAsk,
+    pub(crate) without_journal: bool,
+}
+
+/// A call that is about to run.
+pub(crate) fn running(limits: Limits) -> Arc<Running> {
+    let installation = Arc::new(installation(&Setup::default(), &policy("")));
+    new_call(&installation, limits)
+}
+
+/// The gate of a call that is about to run.
+pub(crate) fn gate(setup: &Setup<'_>) -> Gate {
+    let policy = Arc::new(policy(setup.peers));
+    let installation = Arc::new(installation(setup, &policy));
+    let running = new_call(&installation, installation.limits);
+    running.set_start(Box::pin(std::future::ready(!setup.without_journal)));
+    let key = &installation.key;
+    let (org, environment) = (key.org.clone(), key.environment.clone());
+    let caller = Caller::new(org, environment, "test", None, CallScope::All);
+    let function = "run".parse().unwrap();
+    let kills = KillSet::default();
+    let authorised = authorise(&installation, &caller, &function, &policy, &kills, NOW).unwrap();
+    Gate::new(authorised, running, policy)
+}
+
+fn policy(peers: &str) -> OperatorPolicy {
+    let starter = ("starter.cedar".to_owned(), STARTER_POLICY.to_owned());
+    let peers = Some(peers.to_owned());
+    OperatorPolicy::load(&PolicySources { cedar: vec![starter], peers, limits: None }).unwrap()
+}
+
+fn installation(setup: &Setup<'_>, policy: &OperatorPolicy) -> Installation {
+    let declared: Declarations = toml::from_str(setup.declared).unwrap();
+    let grants = match setup.granted {
+        Some(text) => toml::from_str(text).unwrap(),
+        None => Grants::as_declared(&declared),
+    };
+    let facts = CapsuleFacts {
+        name: "acme/probe".parse().unwrap(),
+        version: "1.0.0".parse().unwrap(),
+        digest: Digest::of(b"probe"),
+        declarations: declared,
+        limits_asked: setup.limits,
+        price: None,
+        signer: Fingerprint::of_spki(b"key"),
+        imports: Vec::new(),
+    };
+    let spec = InstallationSpec {
+        schema: InstallationSpec::SCHEMA,
+        tenant: "local".parse().unwrap(),
+        environment: "production".parse().unwrap(),
+        capsule: facts.name.clone(),
+        version: "*".parse().unwrap(),
+        digest: facts.digest,
+        on_update: OnUpdate::default(),
+        config: std::collections::BTreeMap::new(),
+        grants,
+        budget: None,
+        limits: LimitsAsk::default(),
+        offer: None,
+    };
+    Installation::compile("probe".parse().unwrap(), spec, &facts, policy, 1).unwrap()
+}
+
+fn new_call(installation: &Arc<Installation>, limits: Limits) -> Arc<Running> {
+    let call = CallId::from_u128(1);
+    Running::new(NewCall {
+        ids: CallIds { call, parent: None, root: call },
+        installation: installation.clone(),
         token: None,
-        installation: Arc::new(soma_policy::Installation { key, limits }),
-        function: "handle".into(),
+        function: "run".to_owned(),
         limits,
-        started: std::time::Duration::ZERO,
+        // The fixed clock's monotonic time is its wall time.
+        started: std::time::Duration::from_millis(NOW.0),
         parent_cut: None,
     })
 }
