@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use http::{Method, Request, Response, StatusCode, header};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use soma_policy::{Code, InstallationKey, LimitKind, Outcome};
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
@@ -34,7 +35,6 @@ use crate::capability::http::headers::{FIELD_BYTES_MAX, measure};
 use crate::host::Host;
 use crate::invoke::CallReply;
 use crate::running::Running;
-use crate::token::TokenVerifier;
 
 /// Bytes of a response that are read ahead, so that a short one goes out in one piece.
 const AHEAD_BYTES: usize = 64 * 1024;
@@ -44,20 +44,14 @@ const AHEAD: Duration = Duration::from_millis(1);
 /// What all connections of a port share.
 pub(crate) struct Apps {
     host: Arc<Host>,
-    tokens: Arc<TokenVerifier>,
     domains: AppDomains,
     https: bool,
 }
 
 impl Apps {
     /// `https` says whether clients reach the apps domains over TLS.
-    pub(crate) fn new(
-        host: Arc<Host>,
-        tokens: Arc<TokenVerifier>,
-        domains: AppDomains,
-        https: bool,
-    ) -> Self {
-        Self { host, tokens, domains, https }
+    pub(crate) fn new(host: Arc<Host>, domains: AppDomains, https: bool) -> Self {
+        Self { host, domains, https }
     }
 
     /// Which side of the port a request is for.
@@ -85,7 +79,7 @@ impl Apps {
         if let Err(refused) = admissible(&request) {
             return *refused;
         }
-        let caller = match caller::of(&self.tokens, &self.host, &key, &request) {
+        let caller = match caller::of(&self.host, &key, &request) {
             Ok(caller) => caller,
             Err(refused) => return *refused,
         };

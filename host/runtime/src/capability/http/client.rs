@@ -7,9 +7,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use rustls::ClientConfig;
-use soma_policy::{HttpRequest, PeerMap, Scheme};
+use soma_policy::{Digest, HttpRequest, PeerMap, Scheme};
 
 use super::connect::Route;
 use super::day::DayCounters;
@@ -19,6 +19,9 @@ use super::trust::{self, TrustError};
 use crate::clock::Clock;
 use crate::gate::Permit;
 
+/// Anchors that are kept parsed.
+const ANCHORS_MAX: usize = 64;
+
 /// The way out of a host.
 pub struct HttpClient {
     pub(crate) clock: Arc<dyn Clock>,
@@ -27,8 +30,8 @@ pub struct HttpClient {
     resolver: Arc<dyn Resolve>,
     own: OwnAddresses,
     public: Arc<ClientConfig>,
-    /// By the name that the operator's map of peers uses.
-    anchors: ArcSwap<HashMap<String, Arc<ClientConfig>>>,
+    /// Anchors of the operator's map, by the hash of their PEM text: parsed once each.
+    anchored: Mutex<HashMap<Digest, Arc<ClientConfig>>>,
     loopback: Vec<u16>,
 }
 
@@ -41,7 +44,7 @@ pub(crate) struct Destination {
 
 /// An anchor file that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("trust anchor `{name}`: {source}")]
+#[error("trust anchor `{name}` is unusable")]
 pub struct AnchorError {
     /// The file's name.
     pub name: String,
@@ -55,8 +58,8 @@ pub struct AnchorError {
 pub(crate) enum DestinationError {
     #[error(transparent)]
     Peer(#[from] PeerError),
-    #[error("the operator's map of peers names the trust anchor `{0}`, which is not loaded")]
-    Anchor(String),
+    #[error("the trust anchor that the operator's map names for this origin is unusable")]
+    Anchor(#[from] TrustError),
 }
 
 impl HttpClient {
@@ -76,7 +79,7 @@ impl HttpClient {
             resolver: Arc::new(SystemResolver::new()),
             own,
             public: trust::public()?,
-            anchors: ArcSwap::default(),
+            anchored: Mutex::default(),
             loopback: Vec::new(),
         })
     }
@@ -93,26 +96,22 @@ impl HttpClient {
         Self { loopback: ports, ..self }
     }
 
-    /// Replaces the trust anchors that the operator's map of peers may name: file name and PEM text of each.
+    /// Parses the trust anchors that the operator's map of peers may name (file name and PEM text of each) ahead of
+    /// the first request, so that an unusable one is told when it is loaded.
     ///
     /// # Errors
-    /// When one of them is unusable; then the former ones stay.
+    /// When one of them is unusable; then nothing changes.
     pub fn set_anchors(
         &self,
         files: impl IntoIterator<Item = (String, Vec<u8>)>,
     ) -> Result<(), AnchorError> {
-        let load = |(name, pem): (String, Vec<u8>)| match trust::anchored(&pem) {
-            Ok(config) => Ok((name, config)),
+        let parse = |(name, pem): (String, Vec<u8>)| match trust::anchored(&pem) {
+            Ok(config) => Ok((Digest::of(&pem), config)),
             Err(source) => Err(AnchorError { name, source }),
         };
-        let anchors: HashMap<_, _> = files.into_iter().map(load).collect::<Result<_, _>>()?;
-        self.anchors.store(Arc::new(anchors));
+        let parsed = files.into_iter().map(parse).collect::<Result<HashMap<_, _>, _>>()?;
+        *self.anchored.lock() = parsed;
         Ok(())
-    }
-
-    fn anchor(&self, name: &str) -> Result<Arc<ClientConfig>, DestinationError> {
-        let anchors = self.anchors.load();
-        anchors.get(name).cloned().ok_or_else(|| DestinationError::Anchor(name.to_owned()))
     }
 
     /// The counters of the day, to be restored at start.
@@ -130,8 +129,8 @@ impl HttpClient {
     ) -> Result<Destination, DestinationError> {
         let origin = permit.origin();
         if let Some(mapped) = peers.get(origin) {
-            let config = mapped.anchor.as_deref().map(|name| self.anchor(name)).transpose()?;
-            return Ok(self.to(permit, vec![mapped.address], config, true));
+            let config = mapped.anchor().map(|pem| self.anchored(pem)).transpose()?;
+            return Ok(self.to(permit, vec![mapped.address()], config, true));
         }
         let (host, port) = (&*origin.host, origin.port);
         let found = match self.author_loopback(host, port) {
@@ -168,5 +167,19 @@ impl HttpClient {
             _ => return None,
         };
         Some(ips.iter().map(|ip| SocketAddr::new(*ip, port)).collect())
+    }
+
+    fn anchored(&self, pem: &str) -> Result<Arc<ClientConfig>, TrustError> {
+        let digest = Digest::of(pem.as_bytes());
+        if let Some(config) = self.anchored.lock().get(&digest) {
+            return Ok(Arc::clone(config));
+        }
+        let config = trust::anchored(pem.as_bytes())?;
+        let mut anchored = self.anchored.lock();
+        if anchored.len() >= ANCHORS_MAX {
+            anchored.clear();
+        }
+        anchored.insert(digest, Arc::clone(&config));
+        Ok(config)
     }
 }

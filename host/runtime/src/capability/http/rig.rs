@@ -18,7 +18,7 @@ use rustls_pki_types::PrivateKeyDer;
 use soma_policy::{
     CallId, CallScope, Caller, CapsuleFacts, Declarations, Digest, Fingerprint, Grants,
     Installation, InstallationSpec, KillSet, Limits, LimitsAsk, OnUpdate, OperatorPolicy,
-    PolicySources, STARTER_POLICY, Timestamp, authorise,
+    PolicySources, Timestamp, authorise,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -184,19 +184,21 @@ pub(crate) struct Setup<'a> {
     pub(crate) granted: Option<&'a str>,
     /// `peers.toml`.
     pub(crate) peers: &'a str,
+    /// The text of `ca.pem` beside it.
+    pub(crate) anchor: Option<&'a str>,
     pub(crate) limits: LimitsAsk,
     pub(crate) without_journal: bool,
 }
 
 /// A call that is about to run.
 pub(crate) fn running(limits: Limits) -> Arc<Running> {
-    let installation = Arc::new(installation(&Setup::default(), &policy("")));
+    let installation = Arc::new(installation(&Setup::default(), &policy(&Setup::default())));
     new_call(&installation, limits)
 }
 
 /// The gate of a call that is about to run.
 pub(crate) fn gate(setup: &Setup<'_>) -> Gate {
-    let policy = Arc::new(policy(setup.peers));
+    let policy = Arc::new(policy(setup));
     let installation = Arc::new(installation(setup, &policy));
     let running = new_call(&installation, installation.limits);
     running.set_start(Box::pin(std::future::ready(!setup.without_journal)));
@@ -209,10 +211,14 @@ pub(crate) fn gate(setup: &Setup<'_>) -> Gate {
     Gate::new(authorised, running, policy)
 }
 
-fn policy(peers: &str) -> OperatorPolicy {
-    let starter = ("starter.cedar".to_owned(), STARTER_POLICY.to_owned());
-    let peers = Some(peers.to_owned());
-    OperatorPolicy::load(&PolicySources { cedar: vec![starter], peers, limits: None }).unwrap()
+fn policy(setup: &Setup<'_>) -> OperatorPolicy {
+    let anchors = setup.anchor.map(|pem| ("ca.pem".to_owned(), pem.to_owned()));
+    let sources = PolicySources {
+        anchors: anchors.into_iter().collect(),
+        peers: Some(setup.peers.to_owned()),
+        ..PolicySources::starter()
+    };
+    OperatorPolicy::load(&sources).unwrap()
 }
 
 fn installation(setup: &Setup<'_>, policy: &OperatorPolicy) -> Installation {

@@ -138,7 +138,7 @@ impl Job {
                 Fault::from(&error).0
             }
             error @ DestinationError::Anchor(_) => {
-                let remedy = "put the anchor's PEM file into policy/, beside peers.toml".to_owned();
+                let remedy = "replace the anchor's PEM file in policy/".to_owned();
                 self.refuse(Code::HttpPeer, error.to_string(), remedy);
                 Error::TlsCertificateError
             }

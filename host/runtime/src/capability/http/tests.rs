@@ -60,7 +60,7 @@ struct Guest {
 }
 
 impl Guest {
-    fn new(setup: &Setup<'_>, anchor: Option<&Authority>, ips: &[&str]) -> Self {
+    fn new(setup: &Setup<'_>, ips: &[&str]) -> Self {
         let clock = Arc::new(FixedClock::new(rig::NOW, 0));
         let resolver = Arc::new(Answers {
             ips: ips.iter().map(|ip| ip.parse().unwrap()).collect(),
@@ -68,8 +68,6 @@ impl Guest {
         });
         let client = HttpClient::new(clock, OwnAddresses::default(), Arc::new(OneSecret)).unwrap();
         let client = client.with_resolver(resolver.clone());
-        let anchors = anchor.map(|authority| ("ca.pem".to_owned(), authority.pem().into_bytes()));
-        client.set_anchors(anchors).unwrap();
         let hooks = Hooks::new(rig::gate(setup), Arc::new(client));
         Self { hooks, resolver }
     }
@@ -77,7 +75,9 @@ impl Guest {
     /// A guest whose requests to the api go to `peer`.
     fn mapped(declared: &str, peer: SocketAddr, authority: &Authority) -> Self {
         let peers = peers(peer);
-        Self::new(&Setup { declared, peers: &peers, ..Setup::default() }, Some(authority), &[])
+        let anchor = authority.pem();
+        let anchor = Some(anchor.as_str());
+        Self::new(&Setup { declared, peers: &peers, anchor, ..Setup::default() }, &[])
     }
 
     fn running(&self) -> &Arc<crate::running::Running> {
@@ -193,7 +193,7 @@ async fn what_is_not_granted_is_denied_before_anything_is_looked_up() {
     ];
     for (method, url, code) in table {
         let mut guest =
-            Guest::new(&Setup { declared: API, ..Setup::default() }, None, &["93.184.216.34"]);
+            Guest::new(&Setup { declared: API, ..Setup::default() }, &["93.184.216.34"]);
         let mut request = get(url);
         *request.method_mut() = method.parse().unwrap();
         let refused = guest.fetch(request).await;
@@ -207,7 +207,7 @@ async fn what_is_not_granted_is_denied_before_anything_is_looked_up() {
 async fn a_grant_narrower_than_the_declaration_holds() {
     let granted = API.replace("\"GET\", \"POST\"", "\"GET\"");
     let setup = Setup { declared: API, granted: Some(&granted), ..Setup::default() };
-    let mut guest = Guest::new(&setup, None, &[]);
+    let mut guest = Guest::new(&setup, &[]);
     let refused = guest.fetch(post("https://api.example.com/echo", "text/plain", "x")).await;
     assert!(matches!(refused, Err(Error::HttpRequestDenied)));
     let denial = &guest.running().denials().0[0];
@@ -225,7 +225,7 @@ async fn a_permitted_name_at_an_address_of_the_inside_is_denied() {
         &["::ffff:127.0.0.1"],
         &["93.184.216.34", "127.0.0.1"],
     ] {
-        let mut guest = Guest::new(&Setup { declared: API, ..Setup::default() }, None, ips);
+        let mut guest = Guest::new(&Setup { declared: API, ..Setup::default() }, ips);
         let refused = guest.get("https://api.example.com/repos/a").await;
         assert!(matches!(refused, Err(Error::DestinationIpProhibited)), "{ips:?}: {refused:?}");
         assert_eq!(guest.codes(), [Code::HttpPeer], "{ips:?}");
@@ -253,7 +253,7 @@ async fn a_redirect_comes_back_and_following_it_is_a_decision_of_its_own() {
 #[tokio::test]
 async fn nothing_leaves_before_the_start_record_is_durable() {
     let setup = Setup { declared: API, without_journal: true, ..Setup::default() };
-    let mut guest = Guest::new(&setup, None, &["93.184.216.34"]);
+    let mut guest = Guest::new(&setup, &["93.184.216.34"]);
     assert!(guest.get("https://api.example.com/repos/a").await.is_err());
     assert_eq!(guest.resolver.asked.load(Ordering::Relaxed), 0);
     assert_eq!(guest.running().cut_reason(), Cut::Interrupted);
@@ -298,7 +298,7 @@ async fn bytes_of_all_requests_of_a_call_count_together() {
 async fn requests_beyond_the_limit_at_one_time_end_the_call() {
     let limits = LimitsAsk { requests: Some(2), ..LimitsAsk::default() };
     let setup = Setup { declared: API, limits, ..Setup::default() };
-    let mut guest = Guest::new(&setup, None, &[]);
+    let mut guest = Guest::new(&setup, &[]);
     let first = guest.send(get("https://api.example.com/repos/a"));
     let _second = guest.send(get("https://api.example.com/repos/a"));
     drop(first);
@@ -310,7 +310,7 @@ async fn requests_beyond_the_limit_at_one_time_end_the_call() {
 
 #[tokio::test]
 async fn floods_of_fields_and_targets_are_refused() {
-    let mut guest = Guest::new(&Setup { declared: API, ..Setup::default() }, None, &[]);
+    let mut guest = Guest::new(&Setup { declared: API, ..Setup::default() }, &[]);
     let mut request = get("https://api.example.com/repos/a");
     for _ in 0..=headers::FIELDS_MAX {
         request.headers_mut().append("x-a", "1".parse().unwrap());
@@ -453,8 +453,10 @@ async fn times_are_the_guests_but_never_longer_than_the_call() {
     assert!(matches!(Pin::from(sent).await, Err(Error::HttpResponseTimeout)));
     let limits = LimitsAsk { wall: Some(soma_policy::Millis(40)), ..LimitsAsk::default() };
     let peers = peers(peer);
-    let setup = Setup { declared: API, peers: &peers, limits, ..Setup::default() };
-    let mut short = Guest::new(&setup, Some(&authority), &[]);
+    let anchor = authority.pem();
+    let anchor = Some(anchor.as_str());
+    let setup = Setup { declared: API, peers: &peers, anchor, limits, ..Setup::default() };
+    let mut short = Guest::new(&setup, &[]);
     let ended = short.get("https://api.example.com/repos/a").await;
     assert!(
         matches!(ended, Err(Error::HttpResponseTimeout | Error::ConnectionTimeout)),

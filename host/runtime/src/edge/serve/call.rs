@@ -19,7 +19,6 @@ use wasmtime_wasi_http::p2::body::{HostOutgoingBody, HyperOutgoingBody};
 
 use super::fields;
 use super::upload::Upload;
-use crate::capability::http;
 use crate::host::Host;
 use crate::invoke::{Ask, CallReply, Done};
 use crate::output::Output;
@@ -105,7 +104,7 @@ async fn handle(
         // The client may have gone by now; then the call is being cut.
         let _ = send.send(response.map_or(Head::Error, Head::Response));
     };
-    let mut view = http::view(store.data_mut());
+    let mut view = crate::capability::http::view(store.data_mut());
     let request = view.new_incoming_request(scheme, request)?;
     let out = view.new_response_outparam_from_callback(answer)?;
     proxy.wasi_http_incoming_handler().call_handle(&mut *store, request, out).await?;

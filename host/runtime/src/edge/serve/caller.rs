@@ -4,15 +4,14 @@
 //! send it for its visitor. The field is not admitted to the guest.
 
 use http::{HeaderValue, Request, Response, header};
-use soma_policy::{Caller, Code, InstallationKey};
+use soma_policy::{CallScope, Caller, Code, InstallationKey};
 
 use super::answer::{Answer, refusal};
 use crate::host::Host;
-use crate::token::TokenVerifier;
+use crate::token::{Claims, Scope};
 
 /// The caller that the request's token names, or a stranger without one.
 pub(crate) fn of<B>(
-    tokens: &TokenVerifier,
     host: &Host,
     key: &InstallationKey,
     request: &Request<B>,
@@ -24,15 +23,27 @@ pub(crate) fn of<B>(
         (Some(only), None) => {
             let token = bearer(only)
                 .ok_or_else(|| refuse(Code::TokenMalformed, "only a Bearer token is taken"))?;
-            let verified = tokens
+            let verified = host
+                .tokens()
                 .verify(token, host.clock().now())
                 .map_err(|error| refuse(Code::TokenMalformed, &error.to_string()))?;
-            Ok(verified.caller())
+            Ok(caller(verified.claims()))
         }
         (Some(_), Some(_)) => {
             Err(refuse(Code::TokenMalformed, "there is more than one Authorization field"))
         }
     }
+}
+
+/// What a token's claims are to the policy.
+fn caller(claims: &Claims) -> Caller {
+    let one = |scope: &Scope| match scope {
+        Scope::CallAny => CallScope::All,
+        Scope::Call(id) => CallScope::Only(std::collections::BTreeSet::from([id.clone()])),
+        Scope::ReadCalls | Scope::Operate => CallScope::none(),
+    };
+    let can = claims.caps.iter().map(one).fold(CallScope::none(), CallScope::union);
+    Caller::new(claims.org.clone(), claims.env.clone(), &claims.sub, Some(claims.jti), can)
 }
 
 fn bearer(value: &HeaderValue) -> Option<&str> {
