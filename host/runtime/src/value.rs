@@ -38,6 +38,13 @@ impl ValueCaps {
     }
 }
 
+impl Default for ValueCaps {
+    /// For a caller that bounds the bytes of the JSON by itself.
+    fn default() -> Self {
+        Self { depth: Self::DEPTH, nodes: Self::NODES_MAX, bytes: 32 << 20 }
+    }
+}
+
 /// What a function returned, a top-level `result` taken apart.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CallValue {
@@ -63,26 +70,47 @@ pub fn args_from_json(
     Ok(fields.into_iter().map(|(_, value)| value).collect())
 }
 
-/// Converts what a function returned. `ty` is the type of its result, `None` if it has none.
+/// Converts what a function returned. `types` are those of its results: one, or none.
 ///
 /// # Errors
 /// When the values do not fit the type, hold what JSON cannot carry, or a cap is reached.
 pub fn result_to_json(
     values: &[Val],
-    ty: Option<&Type>,
+    types: &[Type],
     caps: &ValueCaps,
 ) -> Result<CallValue, ValueError> {
     let mut encoder = encode::Encoder::new(caps);
-    let whole = match (values, ty) {
-        ([], None) => Ok(CallValue::Ok(Value::Null)),
-        ([Val::Result(outcome)], Some(Type::Result(result))) => match outcome {
+    let whole = match (values, types) {
+        ([], []) => Ok(CallValue::Ok(Value::Null)),
+        ([Val::Result(outcome)], [Type::Result(result)]) => match outcome {
             Ok(ok) => encoder.payload(result.ok(), ok.as_deref()).map(CallValue::Ok),
             Err(err) => encoder.payload(result.err(), err.as_deref()).map(CallValue::GuestError),
         },
-        ([value], Some(ty)) => encoder.value(ty, value).map(CallValue::Ok),
+        ([value], [ty]) => encoder.value(ty, value).map(CallValue::Ok),
         _ => Err(ValueError::new(ValueReason::Mismatch("the results of the function"))),
     };
     whole.map_err(|error| error.rooted("result"))
+}
+
+/// How many bytes the JSON has when it is written without blanks.
+#[must_use]
+pub fn size_of_json(json: &Value) -> u64 {
+    struct Count(u64);
+    impl std::io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 = self.0.saturating_add(bytes.len() as u64);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    // Counting does not fail; a value that could not be written would not be sent either.
+    match serde_json::to_writer(&mut count, json) {
+        Ok(()) => count.0,
+        Err(_) => u64::MAX,
+    }
 }
 
 #[cfg(test)]

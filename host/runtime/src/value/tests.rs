@@ -61,7 +61,13 @@ impl Echo {
     }
 
     fn encode(&self, value: &Val) -> Value {
-        match result_to_json(std::slice::from_ref(value), Some(&self.result), &ROOMY).unwrap() {
+        match result_to_json(
+            std::slice::from_ref(value),
+            std::slice::from_ref(&self.result),
+            &ROOMY,
+        )
+        .unwrap()
+        {
             CallValue::Ok(json) => json,
             CallValue::GuestError(json) => panic!("{json}"),
         }
@@ -251,13 +257,14 @@ fn a_result_below_the_top_is_a_variant() {
 fn a_result_at_the_top_is_unwrapped() {
     let top = echo("", "result<u8, string>");
     let given = |json: &Value| top.decode(json).unwrap();
-    let whole = |value: Val| result_to_json(&[value], Some(&top.result), &ROOMY).unwrap();
+    let whole =
+        |value: Val| result_to_json(&[value], std::slice::from_ref(&top.result), &ROOMY).unwrap();
     assert_eq!(whole(given(&json!({"ok": 7}))), CallValue::Ok(json!(7)));
     assert_eq!(whole(given(&json!({"err": "no"}))), CallValue::GuestError(json!("no")));
-    assert_eq!(result_to_json(&[], None, &ROOMY).unwrap(), CallValue::Ok(json!(null)));
+    assert_eq!(result_to_json(&[], &[], &ROOMY).unwrap(), CallValue::Ok(json!(null)));
     let plain = echo("", "result");
     let failed = [Val::Result(Err(None))];
-    let failed = result_to_json(&failed, Some(&plain.result), &ROOMY).unwrap();
+    let failed = result_to_json(&failed, std::slice::from_ref(&plain.result), &ROOMY).unwrap();
     assert_eq!(failed, CallValue::GuestError(json!(null)));
     assert!(fits(&top.schema.output, &top.schema.output, &json!(7)));
     let error = top.schema.error.unwrap();
@@ -309,7 +316,7 @@ fn both_ways_are_capped() {
         assert!(error.to_string().contains(words), "{error}");
         assert_eq!(error.code(), soma_policy::Code::InputTooComplex);
         let values = std::slice::from_ref(&value);
-        let error = result_to_json(values, Some(&lists.result), &caps).unwrap_err();
+        let error = result_to_json(values, std::slice::from_ref(&lists.result), &caps).unwrap_err();
         assert!(error.to_string().contains(words), "{error}");
     }
     let exact = ValueCaps { depth, nodes, bytes: 100 };
@@ -322,7 +329,7 @@ fn both_ways_are_capped() {
     assert_eq!(error.reason(), &ValueReason::TooLarge(12));
     assert_eq!(error.path(), "args.a[1]");
     let value = [texts.decode(&json).unwrap()];
-    let error = result_to_json(&value, Some(&texts.result), &caps).unwrap_err();
+    let error = result_to_json(&value, std::slice::from_ref(&texts.result), &caps).unwrap_err();
     assert_eq!(error.reason(), &ValueReason::TooLarge(12));
 
     let bytes = echo("", "list<u8>");
@@ -331,7 +338,7 @@ fn both_ways_are_capped() {
     let error = args_from_json(&bytes.params, &json!({"a": json}), &caps).unwrap_err();
     assert_eq!(error.reason(), &ValueReason::TooMany(100));
     let value = [Val::List(vec![Val::U8(0); 300])];
-    let error = result_to_json(&value, Some(&bytes.result), &caps).unwrap_err();
+    let error = result_to_json(&value, std::slice::from_ref(&bytes.result), &caps).unwrap_err();
     assert_eq!(error.reason(), &ValueReason::TooMany(100));
 }
 
@@ -349,13 +356,14 @@ fn fields_left_out_count_too() {
 fn values_that_are_not_of_their_type_are_the_hosts_fault() {
     let one = echo("", "u8");
     for values in [vec![], vec![Val::Bool(true)], vec![Val::U8(1), Val::U8(2)]] {
-        let error = result_to_json(&values, Some(&one.result), &ROOMY).unwrap_err();
+        let error = result_to_json(&values, std::slice::from_ref(&one.result), &ROOMY).unwrap_err();
         assert!(matches!(error.reason(), ValueReason::Mismatch(_)), "{error}");
         assert_eq!(error.code(), soma_policy::Code::HostFailure);
     }
     let record = echo("record r { x: u8 }", "r");
     for value in [Val::Record(vec![]), Val::Record(vec![("y".into(), Val::U8(1))])] {
-        let error = result_to_json(&[value], Some(&record.result), &ROOMY).unwrap_err();
+        let error =
+            result_to_json(&[value], std::slice::from_ref(&record.result), &ROOMY).unwrap_err();
         assert!(matches!(error.reason(), ValueReason::Mismatch(_)));
     }
     for (ty, value) in [
@@ -364,13 +372,21 @@ fn values_that_are_not_of_their_type_are_the_hosts_fault() {
         ("option<result<u8>>", Val::Option(Some(Box::new(Val::Result(Ok(None)))))),
     ] {
         let echo = echo("", ty);
-        let error = result_to_json(&[value], Some(&echo.result), &ROOMY).unwrap_err();
+        let error =
+            result_to_json(&[value], std::slice::from_ref(&echo.result), &ROOMY).unwrap_err();
         assert!(matches!(error.reason(), ValueReason::Mismatch(_)), "{ty}: {error}");
     }
 }
 
 #[test]
+fn the_size_is_that_of_the_written_text() {
+    let json = json!({"a": [1, "é\n", null, 1.5]});
+    assert_eq!(size_of_json(&json), json.to_string().len() as u64);
+}
+
+#[test]
 fn caps_follow_the_bytes() {
+    assert_eq!(ValueCaps::default().nodes, ValueCaps::NODES_MAX);
     assert_eq!(ValueCaps::for_bytes(0), ValueCaps { depth: 64, nodes: 1024, bytes: 0 });
     assert_eq!(ValueCaps::for_bytes(1 << 16).nodes, 1 << 16);
     assert_eq!(ValueCaps::for_bytes(u64::MAX).nodes, ValueCaps::NODES_MAX);
