@@ -15,12 +15,16 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use semver::Version;
 use serde::{Deserialize, Serialize};
-use soma_policy::{CapsuleName, Declarations, FunctionName, LimitsAsk, Money};
+use soma_policy::{
+    CapsuleFacts, CapsuleName, Declarations, Digest, Fingerprint, FunctionName, LimitsAsk, Money,
+};
 
 pub use error::ManifestError;
 pub use file::{Build, CapsuleFile};
 pub use locate::locate;
 pub use schema::json_schema;
+
+use crate::component::Analysis;
 
 /// The version of the manifest format that this crate reads and writes.
 pub const SCHEMA: u32 = 1;
@@ -151,6 +155,21 @@ impl Manifest {
             return Err(ManifestError::not_canonical());
         }
         Ok(manifest)
+    }
+
+    /// What policy needs to know of a capsule with this manifest.
+    #[must_use]
+    pub fn facts(&self, digest: Digest, signer: Fingerprint, analysis: &Analysis) -> CapsuleFacts {
+        CapsuleFacts {
+            name: self.name.clone(),
+            version: self.version.clone(),
+            digest,
+            declarations: self.capabilities.clone(),
+            limits_asked: self.limits,
+            price: self.price.as_ref().map(|price| price.per_call),
+            signer,
+            imports: analysis.imports.iter().map(|import| import.name.clone()).collect(),
+        }
     }
 }
 

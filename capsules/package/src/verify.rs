@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use soma_policy::{Code, Digest, Fingerprint, PublisherName};
+use soma_policy::{CapsuleFacts, Code, Digest, Fingerprint, PublisherName};
 
 use crate::bundle::{BundleError, KeyedSignature};
 use crate::check::{Finding, check};
@@ -195,6 +195,12 @@ impl Verified {
     #[must_use]
     pub fn component(&self) -> &Arc<[u8]> {
         &self.component
+    }
+
+    /// What policy needs to know of the capsule.
+    #[must_use]
+    pub fn facts(&self) -> CapsuleFacts {
+        self.manifest.facts(self.digest, self.signer, &self.analysis)
     }
 }
 

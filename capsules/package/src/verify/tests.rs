@@ -37,6 +37,9 @@ fn a_signed_capsule_is_verified() {
     assert_eq!(verified.component().as_ref(), bytes.as_slice());
     assert_eq!(verified.analysis().functions[0].name, "greet");
     assert!(verified.warnings().is_empty());
+    let facts = verified.facts();
+    assert_eq!((facts.digest, facts.signer), (digest, scene.acme.public().fingerprint()));
+    assert_eq!(facts.name.to_string(), "acme/greeter");
 }
 
 #[test]
