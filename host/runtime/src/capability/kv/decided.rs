@@ -3,8 +3,7 @@
 //! The resource table is not here: what waits for the store must hold nothing that only one thread may see.
 
 use soma_policy::{
-    CapabilityKind, CapabilityRef, Code, Denial, HostCall, KvOperation, KvRequest, KvRight, Label,
-    Layer, LimitKind,
+    CapabilityKind, CapabilityRef, Code, Denial, HostCall, KvOperation, KvRequest, Label, LimitKind,
 };
 use soma_wit::keyvalue::store::Error;
 use wasmtime::Result;
@@ -89,33 +88,13 @@ impl Decided<'_> {
             }
             let (permit, quota) = self.gate.decide(
                 KvRequest::new(bucket, operation, key),
-                |authorised, request| {
-                    let right = authorised.kv(request)?;
-                    self.cleared(request, right)?;
-                    Ok(right.quota().0)
-                },
+                |authorised, request| authorised.kv(request).map(|right| right.quota().0),
                 |request| HostCall::Kv(request),
             )?;
             permits.quota = quota;
             permits.each.push(permit);
         }
         Ok(permits)
-    }
-
-    /// Labelled data goes into a bucket only where its grant says so.
-    fn cleared(
-        &self,
-        request: &KvRequest,
-        right: &KvRight,
-    ) -> std::result::Result<(), Box<Denial>> {
-        let beyond = self.gate.labels().beyond(right.granted().clears);
-        if !request.operation().writes() || beyond.is_empty() {
-            return Ok(());
-        }
-        let reason = format!("the call has read data labelled {beyond}");
-        let denial = Denial::new(Code::LabelNotCleared, Layer::Grant, request.to_string(), reason);
-        let fix = format!("add {beyond} to grants.{}.clears", right.capability());
-        Err(Box::new(denial.on(right.capability().clone()).fix(fix)))
     }
 
     /// What the store said. A full store is kept as a denial, a failed one told to the operator alone.
