@@ -78,8 +78,7 @@ impl Host for BudgetView<'_> {
     }
 
     fn money_left(&mut self) -> Result<Option<Money>> {
-        // A call reserves its price when it starts and spends it when it ends.
-        let reserved = self.granted()?.and_then(|running| running.installation.price);
+        let reserved = self.granted()?.and_then(|_| self.gate.reservation().reserved());
         Ok(reserved.map(|money| Money {
             micros: money.micros.to_string(),
             currency: money.currency.to_string(),

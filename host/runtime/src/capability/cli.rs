@@ -131,3 +131,73 @@ impl terminal_stderr::Host for CliView<'_> {
         Ok(None)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use environment::Host as _;
+    use exit::Host as _;
+    use soma_wit::standard::io::streams::{HostInputStream as _, HostOutputStream as _};
+    use stderr::Host as _;
+    use stdin::Host as _;
+    use stdout::Host as _;
+    use terminal_stderr::Host as _;
+    use terminal_stdin::Host as _;
+    use terminal_stdout::Host as _;
+    use wasmtime_wasi_io::streams::StreamError;
+
+    use super::*;
+    use crate::capability::io::IoView;
+    use crate::capability::rig::Rig;
+
+    #[test]
+    fn there_is_nothing_around_the_guest() {
+        let mut rig = Rig::default();
+        let mut view = CliView::of(rig.ctx());
+        assert!(view.get_environment().unwrap().is_empty());
+        assert!(view.get_arguments().unwrap().is_empty());
+        assert_eq!(view.initial_cwd().unwrap(), None);
+        assert!(view.get_terminal_stdin().unwrap().is_none());
+        assert!(view.get_terminal_stdout().unwrap().is_none());
+        assert!(view.get_terminal_stderr().unwrap().is_none());
+    }
+
+    #[test]
+    fn standard_input_is_at_its_end() {
+        let mut rig = Rig::default();
+        let stdin = CliView::of(rig.ctx()).get_stdin().unwrap();
+        assert!(matches!(IoView::of(rig.ctx()).read(stdin, 10), Err(StreamError::Closed)));
+    }
+
+    #[test]
+    fn output_and_error_are_lines_of_the_log() {
+        let mut rig = Rig::default();
+        let stdout = CliView::of(rig.ctx()).get_stdout().unwrap();
+        let stderr = CliView::of(rig.ctx()).get_stderr().unwrap();
+        IoView::of(rig.ctx()).write(stdout, b"out\n".to_vec()).unwrap();
+        IoView::of(rig.ctx()).write(stderr, b"err\n".to_vec()).unwrap();
+        let lines: Vec<_> =
+            rig.lines().into_iter().map(|line| (line.level, line.message)).collect();
+        assert_eq!(lines, [("stdout", "out".to_owned()), ("stderr", "err".to_owned())]);
+    }
+
+    #[test]
+    fn exit_unwinds_the_guest_with_its_status() {
+        let mut rig = Rig::default();
+        let mut view = CliView::of(rig.ctx());
+        let status = |ended: Result<()>| *ended.unwrap_err().downcast_ref::<Exited>().unwrap();
+        assert_eq!(status(view.exit(Ok(()))), Exited(0));
+        assert_eq!(status(view.exit(Err(()))), Exited(1));
+        assert_eq!(status(view.exit_with_code(42)), Exited(42));
+    }
+
+    #[test]
+    fn a_killed_call_gets_no_streams() {
+        let mut rig = Rig::default();
+        rig.kill();
+        let mut view = CliView::of(rig.ctx());
+        assert!(
+            view.get_stdin().is_err() && view.get_stdout().is_err() && view.get_stderr().is_err()
+        );
+        assert!(view.get_environment().is_err() && view.get_arguments().is_err());
+    }
+}

@@ -216,3 +216,119 @@ impl streams::HostOutputStream for IoView<'_> {
 fn count(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use error::HostError as _;
+    use poll::{Host as _, HostPollable as _};
+    use streams::{HostInputStream as _, HostOutputStream as _};
+    use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
+
+    use super::*;
+    use crate::capability::rig::Rig;
+
+    fn input(rig: &mut Rig, bytes: Vec<u8>) -> Resource<DynInputStream> {
+        let stream: DynInputStream = Box::new(MemoryInputPipe::new(Bytes::from(bytes)));
+        rig.ctx().table.push(stream).unwrap()
+    }
+
+    fn output(rig: &mut Rig) -> (Resource<DynOutputStream>, MemoryOutputPipe) {
+        let pipe = MemoryOutputPipe::new(1 << 20);
+        let stream: DynOutputStream = Box::new(pipe.clone());
+        (rig.ctx().table.push(stream).unwrap(), pipe)
+    }
+
+    fn again<T: 'static>(resource: &Resource<T>) -> Resource<T> {
+        Resource::new_borrow(resource.rep())
+    }
+
+    fn hostcall(rig: &Rig) -> u64 {
+        rig.running().meter.used(LimitKind::Hostcall)
+    }
+
+    #[tokio::test]
+    async fn what_crosses_is_counted_both_ways() {
+        let mut rig = Rig::granting("");
+        let from = input(&mut rig, vec![7; 300]);
+        let (to, pipe) = output(&mut rig);
+        let mut view = IoView::of(rig.ctx());
+        assert_eq!(view.read(again(&from), 100).unwrap().len(), 100);
+        assert_eq!(view.blocking_read(again(&from), 50).await.unwrap().len(), 50);
+        assert_eq!(view.skip(again(&from), 10).unwrap(), 10);
+        assert_eq!(view.splice(again(&to), again(&from), 40).unwrap(), 40);
+        view.write(again(&to), vec![1; 20]).unwrap();
+        view.blocking_write_and_flush(again(&to), vec![2; 5]).await.unwrap();
+        view.write_zeroes(again(&to), 3).unwrap();
+        assert_eq!(hostcall(&rig), 100 + 50 + 10 + 40 + 20 + 5 + 3);
+        assert_eq!(pipe.contents().len(), 40 + 20 + 5 + 3);
+    }
+
+    #[tokio::test]
+    async fn no_length_asks_for_more_than_the_call_may_move() {
+        let mut rig = Rig::granting("");
+        let most = rig.limits().hostcall.0;
+        let from = input(&mut rig, vec![0; usize::try_from(most).unwrap() + 10]);
+        let read = IoView::of(rig.ctx()).read(again(&from), u64::MAX);
+        assert!(matches!(read, Err(StreamError::Trap(_))));
+        assert_eq!(rig.cut_by(), Some(LimitKind::Hostcall));
+    }
+
+    #[tokio::test]
+    async fn a_long_poll_list_is_counted() {
+        let mut rig = Rig::granting("");
+        let from = input(&mut rig, vec![1]);
+        let pollable =
+            streams::HostInputStream::subscribe(&mut IoView::of(rig.ctx()), from).unwrap();
+        let list = (0..1_000).map(|_| again(&pollable)).collect();
+        let ready = IoView::of(rig.ctx()).poll(list).await.unwrap();
+        assert_eq!((ready.len(), hostcall(&rig)), (1_000, 8_000));
+        let many = usize::try_from(rig.limits().hostcall.0).unwrap() / 8;
+        let list = (0..many).map(|_| again(&pollable)).collect();
+        assert!(IoView::of(rig.ctx()).poll(list).await.is_err());
+        assert_eq!(rig.cut_by(), Some(LimitKind::Hostcall));
+    }
+
+    #[tokio::test]
+    async fn pollables_are_handles() {
+        let mut rig = Rig::granting("");
+        let from = input(&mut rig, vec![1]);
+        let mut subscribed = Ok(());
+        for _ in 0..10_000 {
+            let from = again(&from);
+            subscribed =
+                streams::HostInputStream::subscribe(&mut IoView::of(rig.ctx()), from).map(|_| ());
+            if subscribed.is_err() {
+                break;
+            }
+        }
+        assert!(subscribed.is_err());
+        assert_eq!(rig.cut_by(), Some(LimitKind::Handles));
+    }
+
+    #[tokio::test]
+    async fn an_error_tells_no_causes() {
+        let mut rig = Rig::granting("");
+        let error = wasmtime::format_err!("/srv/secret/place").context("it failed");
+        let error = rig.ctx().table.push(error).unwrap();
+        let words = IoView::of(rig.ctx()).to_debug_string(error).unwrap();
+        assert_eq!(words, "it failed");
+    }
+
+    #[tokio::test]
+    async fn a_killed_call_moves_nothing() {
+        let mut rig = Rig::granting("");
+        let from = input(&mut rig, vec![1]);
+        let (to, pipe) = output(&mut rig);
+        let timer = streams::HostInputStream::subscribe(&mut IoView::of(rig.ctx()), again(&from));
+        let timer = timer.unwrap();
+        rig.kill();
+        let mut view = IoView::of(rig.ctx());
+        assert!(view.read(again(&from), 1).is_err());
+        assert!(view.write(again(&to), vec![1]).is_err());
+        assert!(view.check_write(again(&to)).is_err());
+        assert!(view.block(again(&timer)).await.is_err());
+        assert!(view.poll(vec![again(&timer)]).await.is_err());
+        assert!(pipe.contents().is_empty());
+    }
+}

@@ -1,13 +1,15 @@
 //! One call for the tests of the rooms: a real installation, gate, policy, clock and store, and no engine.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use soma_policy::{
     CallId, CallScope, Caller, CapsuleFacts, Code, Declarations, Digest, Fingerprint, Grants,
-    Installation, InstallationSpec, KillSet, LabelSet, LimitKind, Limits, LimitsAsk, OnUpdate,
-    OperatorPolicy, OrderId, PolicySources, STARTER_POLICY, Timestamp, authorise,
+    HostId, Installation, InstallationKey, InstallationSpec, JournalId, KillSet, LabelSet,
+    LimitKind, Limits, LimitsAsk, OnUpdate, OperatorPolicy, OrderId, PolicySources, PolicyText,
+    STARTER_POLICY, Timestamp, authorise,
 };
 use tokio::sync::mpsc::Receiver;
 
@@ -16,11 +18,13 @@ use super::logging::GuestLog;
 use super::tool::ToolCaller;
 use crate::clock::FixedClock;
 use crate::gate::Gate;
+use crate::journal::{Journal, JournalOptions, test_key};
+use crate::lease::{Ask, LeaseReplay, Leases, Reservation};
 use crate::output::{CallEvent, LogLine, Output};
 use crate::running::{CallIds, Cut, End, NewCall, Running};
 use crate::state::{Backends, Ctx};
 
-const START: Timestamp = Timestamp(1_800_000_000_000);
+pub(crate) const START: Timestamp = Timestamp(1_800_000_000_000);
 const ORDER: u128 = 17;
 
 /// A call that is about to run.
@@ -85,21 +89,24 @@ impl Rig {
         let kills = KillSet::default();
         let authorised =
             authorise(&installation, &caller, &function, &policy, &kills, START).unwrap();
-        let gate = Gate::new(authorised, running, policy);
-        let (output, reader) = match setup.streamed {
-            true => Output::streamed(),
-            false => return Self::assemble(gate, Output::collected(), clock, None),
+        let home = tempfile::tempdir().unwrap();
+        let reservation = Arc::new(reservation(&installation, &clock, home.path()));
+        let gate = Gate::new(authorised, running, reservation);
+        let (output, reader) = if setup.streamed {
+            let (output, reader) = Output::streamed();
+            (output, Some(reader))
+        } else {
+            (Output::collected(), None)
         };
-        Self::assemble(gate, output, clock, Some(reader))
+        (Self::assemble(gate, output, clock, home), reader)
     }
 
     fn assemble(
         gate: Gate,
         output: Output,
         clock: Arc<FixedClock>,
-        reader: Option<Receiver<CallEvent>>,
-    ) -> (Self, Option<Receiver<CallEvent>>) {
-        let home = tempfile::tempdir().unwrap();
+        home: tempfile::TempDir,
+    ) -> Self {
         let secrets: Arc<parking_lot::Mutex<Vec<String>>> = Arc::default();
         let stored = secrets.clone();
         let backends = Backends::for_tests(
@@ -110,7 +117,7 @@ impl Rig {
             home.path(),
         );
         let ctx = Ctx::for_tests(gate, output, Arc::new(backends));
-        (Self { ctx, clock, secrets, _home: home }, reader)
+        Self { ctx, clock, secrets, _home: home }
     }
 
     pub(crate) fn with_tools(mut self, tools: Box<ToolCaller>) -> Self {
@@ -158,10 +165,6 @@ impl Rig {
         self.secrets.lock().push(name.to_owned());
     }
 
-    pub(crate) fn start(&self) -> Timestamp {
-        START
-    }
-
     pub(crate) fn advance(&self, by: Duration) {
         self.clock.advance(by);
     }
@@ -192,8 +195,8 @@ impl Rig {
 }
 
 fn policy() -> OperatorPolicy {
-    let starter = ("starter.cedar".to_owned(), STARTER_POLICY.to_owned());
-    OperatorPolicy::load(&PolicySources { cedar: vec![starter], ..PolicySources::default() })
+    let starter = PolicyText { name: "starter.cedar".to_owned(), text: STARTER_POLICY.to_owned() };
+    OperatorPolicy::load(&PolicySources { policies: vec![starter], ..PolicySources::default() })
         .unwrap()
 }
 
@@ -261,11 +264,21 @@ fn running(installation: Arc<Installation>) -> Arc<Running> {
 }
 
 fn caller(installation: &Installation) -> Caller {
-    Caller {
-        org: installation.key.org.clone(),
-        environment: installation.key.environment.clone(),
-        subject: "test".to_owned(),
-        token: None,
-        can: CallScope::all(),
-    }
+    let InstallationKey { org, environment, .. } = installation.key.clone();
+    Caller::new(org, environment, "test", None, CallScope::All)
+}
+
+/// Nothing is reserved: the probe has no price.
+fn reservation(installation: &Installation, clock: &Arc<FixedClock>, home: &Path) -> Reservation {
+    let options = JournalOptions::new(
+        home.join("journal"),
+        home.join("head/journal"),
+        JournalId::from_u128(1),
+        HostId::from_u128(2),
+        START,
+    );
+    let journal = Journal::open(options, test_key(), &mut |_| {}).unwrap();
+    let leases = Leases::new(clock.clone(), journal, LeaseReplay::default());
+    let ask = Ask { key: &installation.key, price: None, budget: None };
+    leases.take(ask, None, START).unwrap()
 }

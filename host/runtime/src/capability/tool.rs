@@ -2,11 +2,12 @@
 //!
 //! The view decides that this call may be made and counts what crosses. Resolving the callee within the tenant, taking its
 //! money, time and slot out of the caller's, the depth of the chain and the child's own decision are done by whoever makes
-//! calls: [`ToolCaller`], handed in by the host. Labels travel both ways: the child starts with its caller's, and what it
-//! read comes back with its answer.
+//! calls: [`ToolCaller`], handed in by the host. Labels travel both ways: the
+//! child's sinks are judged by what its caller has read, and what the child read is on what comes back, so that it goes
+//! along with the caller's next call.
 
 use futures::future::BoxFuture;
-use soma_policy::{HostCall, LabelSet, LimitKind, ToolRequest};
+use soma_policy::{HostCall, LabelSet, ToolRequest};
 use soma_wit::soma::tool::{Error, Host};
 use wasmtime::Result;
 use wasmtime::component::HasData;
@@ -103,7 +104,7 @@ impl<'a> ToolView<'a> {
             Ok(_) => return Ok(Err(Error::InvalidArguments("not a JSON object".to_owned()))),
             Err(error) => return Ok(Err(Error::InvalidArguments(error.to_string()))),
         };
-        let labels = self.gate.labels();
+        let labels = self.gate.labels().union(self.gate.authorised().labels());
         let decided = self.gate.decide(
             ToolRequest::new(tool, function, labels),
             |authorised, request| authorised.tool(request).map(|_| ()),
@@ -130,9 +131,13 @@ impl<'a> ToolView<'a> {
         &self,
         ended: std::result::Result<ToolAnswer, ToolFailure>,
     ) -> Result<std::result::Result<String, Error>> {
+        let came = match &ended {
+            Ok(ToolAnswer { labels, .. }) | Err(ToolFailure::Guest(_, labels)) => *labels,
+            Err(_) => LabelSet::EMPTY,
+        };
+        self.gate.running().add_labels(came);
         let failure = match ended {
             Ok(answer) => {
-                self.gate.running().add_labels(answer.labels);
                 let text = answer.result.to_string();
                 self.gate.running().charge_bytes(text.len())?;
                 return Ok(Ok(text));
@@ -143,17 +148,14 @@ impl<'a> ToolView<'a> {
             ToolFailure::Denied(text) => (text, Error::Denied),
             ToolFailure::NotFound(text) => (text, Error::NotFound),
             ToolFailure::InvalidArguments(text) => (text, Error::InvalidArguments),
-            ToolFailure::Guest(text, labels) => {
-                self.gate.running().add_labels(labels);
-                (text, Error::Guest)
-            }
+            ToolFailure::Guest(text, _) => (text, Error::Guest),
             ToolFailure::Trapped(text) => (text, Error::Trapped),
             ToolFailure::Limit(text) => (text, Error::Limit),
             ToolFailure::Budget(text) => (text, Error::Budget),
             ToolFailure::Unavailable(text) => (text, Error::Unavailable),
             ToolFailure::Interrupted(text) => (text, Error::Interrupted),
         };
-        self.gate.running().charge(LimitKind::Hostcall, text.len() as u64)?;
+        self.gate.running().charge_bytes(text.len())?;
         Ok(Err(error(text)))
     }
 }
@@ -171,6 +173,8 @@ impl Host for ToolView<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use futures::FutureExt as _;
     use serde_json::json;
     use soma_policy::{Code, Label};
@@ -183,15 +187,15 @@ mod tests {
     const SECRET: LabelSet = LabelSet::EMPTY.with(Label::SecretDerived);
 
     /// Answers with what it was asked.
-    fn echo() -> Box<ToolCaller> {
-        Box::new(|call| {
+    fn echo(read: LabelSet) -> Box<ToolCaller> {
+        Box::new(move |call| {
             async move {
                 let asked = json!({
                     "tool": call.permit.tool(),
                     "function": call.permit.function(),
                     "arguments": call.arguments,
                 });
-                Ok(ToolAnswer { result: asked, labels: call.labels.union(SECRET) })
+                Ok(ToolAnswer { result: asked, labels: call.labels.union(read) })
             }
             .boxed()
         })
@@ -212,12 +216,28 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_granted_function_is_called_and_its_labels_come_back() {
-        let mut rig = Rig::granting(GRANTED).with_tools(echo());
+    async fn a_granted_function_is_called() {
+        let mut rig = Rig::granting(GRANTED).with_tools(echo(LabelSet::EMPTY));
         let answer = call(&mut rig, "csv", "to-json", r#"{"text":"a"}"#).await.unwrap().unwrap();
         let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
         assert_eq!(answer["function"], "to-json");
         assert_eq!(answer["arguments"]["text"], "a");
+        assert!(rig.labels().is_empty() && rig.denials().is_empty());
+    }
+
+    #[tokio::test]
+    async fn labels_go_along_and_come_back() {
+        let told = Arc::new(parking_lot::Mutex::new(Vec::new()));
+        let tell = told.clone();
+        let tools: Box<ToolCaller> = Box::new(move |call| {
+            tell.lock().push(call.labels);
+            std::future::ready(Err(ToolFailure::Guest("{}".to_owned(), SECRET))).boxed()
+        });
+        let mut rig = Rig::granting(GRANTED).with_tools(tools);
+        for _ in 0..2 {
+            call(&mut rig, "csv", "to-json", "{}").await.unwrap().unwrap_err();
+        }
+        assert_eq!(*told.lock(), [LabelSet::EMPTY, SECRET]);
         assert_eq!(rig.labels(), SECRET);
     }
 
@@ -240,19 +260,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn labelled_data_needs_clearance_to_travel() {
-        let mut rig = Rig::granting(GRANTED).with_tools(echo());
-        rig.running().add_labels(SECRET);
-        assert!(matches!(
-            call(&mut rig, "csv", "to-json", "{}").await.unwrap(),
-            Err(Error::Denied(_))
-        ));
-        assert_eq!(rig.denials(), [Code::LabelNotCleared]);
-    }
-
-    #[tokio::test]
     async fn arguments_are_a_json_object() {
-        let mut rig = Rig::granting(GRANTED).with_tools(echo());
+        let mut rig = Rig::granting(GRANTED).with_tools(echo(LabelSet::EMPTY));
         for bad in ["", "[]", "1", "{", "{}{}", &"[".repeat(10_000)] {
             let refused = call(&mut rig, "csv", "to-json", bad).await.unwrap();
             assert!(matches!(refused, Err(Error::InvalidArguments(_))), "{bad}");

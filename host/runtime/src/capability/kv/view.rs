@@ -41,7 +41,7 @@ impl<'a> KvView<'a> {
         Ok(self.bucket(bucket)?.name.clone())
     }
 
-    fn open(&mut self, identifier: &str) -> Result<Answer<Resource<Bucket>>> {
+    fn open_bucket(&mut self, identifier: &str) -> Result<Answer<Resource<Bucket>>> {
         let gate = self.decided.gate;
         gate.running().charge_bytes(identifier.len())?;
         let buckets = gate.authorised().rights().kv();
@@ -86,7 +86,7 @@ fn shown(text: &str) -> String {
 
 impl store::Host for KvView<'_> {
     async fn open(&mut self, identifier: String) -> Result<Answer<Resource<Bucket>>> {
-        KvView::open(self, &identifier)
+        self.open_bucket(&identifier)
     }
 }
 
