@@ -17,6 +17,7 @@ pub(crate) mod clocks;
 pub(crate) mod config;
 pub(crate) mod emit;
 pub(crate) mod files;
+pub(crate) mod http;
 pub(crate) mod io;
 pub(crate) mod kv;
 pub(crate) mod logging;

@@ -7,6 +7,7 @@
 //! It deliberately does not decide anything: policy is judged in `soma-policy`, signatures in
 //! `soma-capsule`. It reads no clock and no environment.
 
+mod configuration;
 mod create;
 mod error;
 mod file;
@@ -18,8 +19,11 @@ mod orgs;
 mod seal;
 mod secrets;
 mod starter;
+mod sources;
 mod store;
+mod verified;
 
+pub use configuration::Configuration;
 pub use create::{Birth, Born};
 pub use error::HomeError;
 pub use file::{make_folder, names_in, read_bounded, remove, write_private};
@@ -31,12 +35,16 @@ pub use operators::{OPERATOR_KEY, OperatorEntry, OperatorFile, ROOT_KEY};
 pub use orgs::{Org, Orgs};
 pub use seal::SealingKey;
 pub use secrets::{SecretScope, SecretStore, SecretValue};
+pub use sources::{load_policy, load_policy_folder};
 pub use store::ComponentStore;
+pub use verified::{PackageError, VerifiedStore};
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use soma_policy::{HostId, Timestamp};
+
+use crate::kill::Trusted;
 
 /// What `home.toml` says: who this host is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,6 +109,16 @@ impl Home {
     /// The host's own keys; refused if others can read them.
     pub fn keys(&self) -> Result<HostKeys, HomeError> {
         HostKeys::load(&self.layout)
+    }
+
+    /// Who may sign kill orders, by the list that the root signed.
+    pub fn operators(&self) -> Result<Trusted, HomeError> {
+        let path = self.layout.operators();
+        let malformed = |e: soma_policy::OperatorsError| HomeError::Malformed {
+            path,
+            what: e.to_string(),
+        };
+        OperatorFile::load(&self.layout)?.trusted().map_err(malformed)
     }
 
     /// The sealed secrets of this home.

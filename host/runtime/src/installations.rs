@@ -7,13 +7,25 @@
 //!
 //! It deliberately decides nothing: rights come out of `soma-policy`, trust out of `soma-capsule`.
 
+mod file;
+mod load;
+mod memory;
 mod place;
 mod problem;
+mod snapshot;
 mod watch;
 
+#[cfg(test)]
+mod tests;
+
+pub use file::parse_spec;
+pub use load::{Inputs, Installations, Reloaded};
 pub use place::files_in;
 pub use problem::{FileProblem, explain_toml};
+pub use snapshot::{Change, Entry, Snapshot, State};
 pub use watch::Watch;
 
+/// Largest installation file.
+pub const FILE_BYTES_MAX: u64 = 256 * 1024;
 /// Most installations of one home.
 pub const INSTALLATIONS_MAX: usize = 50_000;

@@ -20,6 +20,23 @@ pub mod value;
 
 mod admission;
 mod cache;
+mod calls;
+mod capability;
+mod component;
 mod cpu;
 mod exports;
+mod gate;
+mod host;
+mod invoke;
+mod limiter;
+mod linker;
 mod meter;
+mod output;
+mod running;
+mod sandbox;
+mod state;
+
+pub use host::{Host, HostOptions, OpenError};
+pub use invoke::{CallReply, CallRequest, Pending, ReceiptRef};
+pub use output::{CallEvent, LogLine};
+pub use running::Cut;

@@ -12,6 +12,7 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use soma_capsule::key::KeyPair;
 use zeroize::Zeroizing;
 
 use super::{HomeError, Layout, SealingKey, file};
@@ -93,6 +94,11 @@ impl SigningKey {
     #[must_use]
     pub fn pkcs8(&self) -> &[u8] {
         &self.pkcs8
+    }
+
+    /// The same key for signed documents.
+    pub fn pair(&self) -> Result<KeyPair, HomeError> {
+        KeyPair::from_pkcs8_der(&self.pkcs8).map_err(|e| key_error(&self.path, &e.to_string()))
     }
 
     /// The public key as SubjectPublicKeyInfo DER.

@@ -11,7 +11,7 @@ pub struct Layout {
 }
 
 /// Folders that a home consists of, in the order in which they are made.
-pub(crate) const FOLDERS: [&str; 14] = [
+pub(crate) const FOLDERS: [&str; 13] = [
     "keys",
     "keys/host",
     "trust",
@@ -24,7 +24,6 @@ pub(crate) const FOLDERS: [&str; 14] = [
     "store",
     "state",
     "state/journal",
-    "state/head",
     "cache",
 ];
 
@@ -190,10 +189,16 @@ impl Layout {
         self.root.join("state/journal")
     }
 
-    /// The journal's head, apart from its segments.
+    /// The journal's head, apart from the folder of its segments.
     #[must_use]
     pub fn journal_head(&self) -> PathBuf {
-        self.root.join("state/head/journal.head")
+        self.root.join("state/journal.head")
+    }
+
+    /// Kill orders and their receipts.
+    #[must_use]
+    pub fn kill(&self) -> PathBuf {
+        self.root.join("state/kill")
     }
 
     /// Compiled code; may be thrown away at any time.

@@ -14,6 +14,7 @@ use soma_capsule::key::{KeyPair, PublicKey};
 use soma_policy::{Digest, Operators};
 
 use super::{HomeError, Layout, file};
+use crate::kill::Trusted;
 
 /// Name of the root's key file under `keys/`.
 pub const ROOT_KEY: &str = "root";
@@ -111,6 +112,11 @@ impl OperatorFile {
     #[must_use]
     pub fn keys(&self) -> Vec<PublicKey> {
         self.operators.iter().filter_map(OperatorEntry::public_key).collect()
+    }
+
+    /// Who may sign kill orders, as the kill switch checks it.
+    pub fn trusted(&self) -> Result<Trusted, soma_policy::OperatorsError> {
+        Ok(Trusted { operators: self.operators()?, keys: self.keys() })
     }
 
     /// Whether one person alone decides.

@@ -1,15 +1,11 @@
 //! The policy that a new home gets: commented, and such that the library runs under it.
 
 /// File names under `policy/` and their texts.
-pub(crate) const FILES: [(&str, &str); 2] = [
-    ("limits.toml", LIMITS),
+pub(crate) const FILES: [(&str, &str); 3] = [
+    ("starter.cedar", soma_policy::STARTER_POLICY),
+    ("limits.toml", soma_policy::STARTER_LIMITS),
     ("peers.toml", PEERS),
 ];
-
-const LIMITS: &str = "\
-# The most that any capsule gets on this host, whatever its manifest asks for.
-# Lines that are commented out show the built-in ceiling.
-";
 
 const PEERS: &str = "\
 # Origins that are reached at another address than DNS says, each with its own trust anchor.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Header, Validation};
-use soma_policy::{HostId, Timestamp};
+use soma_policy::{CallScope, Caller, HostId, Timestamp};
 
 use super::cache::Cache;
 use super::issuers::{Issuers, Key};
@@ -31,6 +31,22 @@ impl VerifiedToken {
     #[must_use]
     pub fn claims(&self) -> &Claims {
         &self.claims
+    }
+
+    /// Who calls, as policy sees it.
+    #[must_use]
+    pub fn caller(&self) -> Caller {
+        let Claims { org, env, sub, jti, .. } = &self.claims;
+        Caller::new(org.clone(), env.clone(), sub, Some(*jti), self.call_scope())
+    }
+
+    fn call_scope(&self) -> CallScope {
+        let each = self.claims.caps.iter().map(|scope| match scope {
+            Scope::CallAny => CallScope::All,
+            Scope::Call(id) => CallScope::Only([id.clone()].into()),
+            Scope::ReadCalls | Scope::Operate => CallScope::none(),
+        });
+        each.fold(CallScope::none(), CallScope::union)
     }
 
     /// Whether it carries a scope. `call:*` carries every `call:ID`.

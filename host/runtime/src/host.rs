@@ -1,0 +1,198 @@
+//! The host as one value: everything that a call passes through, put together once.
+//!
+//! Three sets of threads are kept apart: guests, control (kills, ticker, reload, idle unloading) and
+//! the HTTP edge, which whoever serves HTTP brings along. The host holds no lock while a guest runs.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use soma_capsule::key::PublicKey;
+use soma_policy::{BootId, FunctionName, HostId, Installation};
+use tokio::runtime::{Builder, Handle, Runtime};
+
+use crate::admission::Admission;
+use crate::calls::Calls;
+use crate::clock::Clock;
+use crate::component::Components;
+use crate::home::{Configuration, Home};
+use crate::installations::Snapshot;
+use crate::journal::Journal;
+use crate::kill::Kills;
+use crate::lease::Leases;
+use crate::state::Backends;
+use crate::token::TokenVerifier;
+
+mod kill;
+mod open;
+mod tools;
+mod upkeep;
+
+pub use open::OpenError;
+
+use tools::Callees;
+
+/// How a host is run.
+pub struct HostOptions {
+    /// Its home, finished and locked by this process.
+    pub home: Home,
+    /// Time and ids.
+    pub clock: Arc<dyn Clock>,
+    /// The program that compiles (`soma` itself) and its hidden argument.
+    pub compiler: (PathBuf, String),
+    /// Guests at one time.
+    pub calls_max: u32,
+    /// Calls of one tenant that may wait.
+    pub queue_max: usize,
+    /// A component that was not called for this long is unloaded.
+    pub idle: Duration,
+    /// Where the journal lies, when not in the home (a memory disk, for a benchmark).
+    pub journal: Option<PathBuf>,
+    /// The head file of the journal, when not in the home.
+    pub head: Option<PathBuf>,
+    /// This machine's development key, when packages that it signed may run (`up --dev`).
+    pub development: Option<PublicKey>,
+    /// Addresses of this machine that guests must not reach, beside those of its interfaces.
+    pub own: Vec<IpAddr>,
+    /// Threads that run guests.
+    pub guest_threads: usize,
+    /// Loopback ports that guests may reach: the author's own servers.
+    pub loopback: Vec<u16>,
+}
+
+/// One running host.
+pub struct Host {
+    id: HostId,
+    boot: BootId,
+    clock: Arc<dyn Clock>,
+    configuration: Arc<Configuration>,
+    callees: ArcSwap<Callees>,
+    components: Components,
+    admission: Arc<Admission>,
+    calls: Calls,
+    journal: Journal,
+    leases: Leases,
+    kills: Kills,
+    backends: Arc<Backends>,
+    served: FunctionName,
+    guests: Threads,
+    control: Threads,
+}
+
+/// A runtime that is shut down without waiting when the host goes.
+struct Threads(Option<Runtime>, Handle);
+
+impl Threads {
+    fn start(name: &str, workers: usize) -> std::io::Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .thread_name(name)
+            .worker_threads(workers)
+            .enable_all()
+            .build()?;
+        let handle = runtime.handle().clone();
+        Ok(Self(Some(runtime), handle))
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Host {
+    /// The host's name: the audience of its tokens.
+    #[must_use]
+    pub fn id(&self) -> HostId {
+        self.id
+    }
+
+    /// This run of it.
+    #[must_use]
+    pub fn boot(&self) -> BootId {
+        self.boot
+    }
+
+    /// Its home.
+    #[must_use]
+    pub fn home(&self) -> &Home {
+        self.configuration.home()
+    }
+
+    /// Time and ids.
+    #[must_use]
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// What is installed now.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.configuration.snapshot()
+    }
+
+    /// Judges the tokens of callers.
+    #[must_use]
+    pub fn tokens(&self) -> &TokenVerifier {
+        self.configuration.tokens()
+    }
+
+    /// The journal.
+    #[must_use]
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// The kill switch.
+    #[must_use]
+    pub fn kills(&self) -> &Kills {
+        &self.kills
+    }
+
+    /// Money and quotas.
+    #[must_use]
+    pub fn leases(&self) -> &Leases {
+        &self.leases
+    }
+
+    pub(crate) fn components(&self) -> &Components {
+        &self.components
+    }
+
+    pub(crate) fn admission(&self) -> &Arc<Admission> {
+        &self.admission
+    }
+
+    pub(crate) fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
+    pub(crate) fn backends(&self) -> &Arc<Backends> {
+        &self.backends
+    }
+
+    pub(crate) fn guests(&self) -> &Handle {
+        &self.guests.1
+    }
+
+    /// The threads for kills and everything that must not wait for guests.
+    #[must_use]
+    pub fn control(&self) -> &Handle {
+        &self.control.1
+    }
+
+    /// The name under which requests to a served capsule stand in tokens, policies and receipts.
+    pub(crate) fn served_function(&self) -> FunctionName {
+        self.served.clone()
+    }
+
+    /// Whether a component of this installation is in memory.
+    #[must_use]
+    pub fn is_loaded(&self, installation: &Installation) -> bool {
+        self.components.slot(installation.digest).is_loaded()
+    }
+}

@@ -1,0 +1,226 @@
+//! Putting a host together from its home, in an order that fails closed: keys, trust, policy, then the
+//! journal (which rebuilds leases and kills), then installations, and only then threads that run guests.
+
+use std::path::Path;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use soma_capsule::key::KeyPair;
+use soma_policy::{
+    BootId, BootRecord, FeedPosition, FunctionName, InstallationKey, JournalEntry, JournalId,
+    SecretName,
+};
+use zeroize::Zeroizing;
+
+use super::{Host, HostOptions, Threads, tools, upkeep};
+use crate::admission::Admission;
+use crate::calls::Calls;
+use crate::capability::files::Volumes;
+use crate::capability::http::{HttpClient, OwnAddresses, SecretSource, SecretUnavailable};
+use crate::capability::kv::KvStore;
+use crate::clock::Clock;
+use crate::compile::Compiler;
+use crate::component::Components;
+use crate::engine::{self, PoolSize};
+use crate::home::{Configuration, Home, HomeError, OperatorFile, SecretScope, SecretStore};
+use crate::journal::{Journal, JournalKey, JournalOptions};
+use crate::kill::{KillOptions, KillReplay, Kills, Trusted};
+use crate::lease::{LeaseReplay, Leases};
+use crate::state::Backends;
+
+/// Longest time one component may take to compile.
+const COMPILE_MAX: Duration = Duration::from_secs(120);
+/// How long a kill receipt waits for calls to end.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Under this name requests to a served capsule stand in tokens, policies and receipts.
+const SERVED: &str = "handle";
+
+/// Why a host does not start. Each says what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The home.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// The journal: damaged, cut below its head, or not writable.
+    #[error(transparent)]
+    Journal(#[from] crate::journal::OpenError),
+    /// The kill orders on disk.
+    #[error(transparent)]
+    Kills(#[from] crate::kill::KillOpenError),
+    /// Threads, folders, stores, the engine's pool.
+    #[error("the host does not start: {what}: {why}")]
+    System {
+        /// Which part.
+        what: &'static str,
+        /// Why.
+        why: String,
+    },
+}
+
+/// Names the part that failed.
+fn at<E: std::fmt::Display>(what: &'static str) -> impl FnOnce(E) -> OpenError {
+    move |error| OpenError::System { what, why: format!("{error:#}") }
+}
+
+impl Host {
+    /// Opens a host on its home. Nothing of an earlier run is trusted that is not checked here.
+    ///
+    /// # Errors
+    /// [`OpenError`]; nothing is left running.
+    pub fn open(options: HostOptions) -> Result<Arc<Self>, OpenError> {
+        let keys = options.home.keys()?;
+        let clock = options.clock.clone();
+        let configuration =
+            Arc::new(Configuration::open(options.home.clone(), options.development.clone())?);
+        let (journal, leases, kills) = record(&options, &keys.host)?;
+        let engine = engine::build(PoolSize::new(options.calls_max)).map_err(at("the engine"))?;
+        engine::start_ticker(&engine).map_err(at("the ticker"))?;
+        let (program, argument) = &options.compiler;
+        let components = Components::new(
+            engine,
+            &options.home.layout().cache(),
+            keys.mac,
+            Compiler::new(program.clone(), argument, COMPILE_MAX),
+            configuration.clone(),
+        )
+        .map_err(at("the code cache"))?;
+        let client = client(&options, &leases)?;
+        let served: FunctionName = SERVED.parse().map_err(at("the name of served requests"))?;
+        let boot = BootId::from_u128(clock.fresh_id());
+        let guests = Threads::start("soma-guest", options.guest_threads)
+            .map_err(at("the guests' threads"))?;
+        let control = Threads::start("soma-control", 1).map_err(at("the control threads"))?;
+        let files = folder(&options.home.layout().store().join("files"))?;
+        let kv = KvStore::open(&options.home.layout().store().join("kv.redb"))
+            .map_err(at("the key-value store"))?;
+        let stored = stored(options.home.secrets()?);
+        let host = Arc::new_cyclic(|weak: &Weak<Self>| Self {
+            id: options.home.identity().host,
+            boot,
+            calls: Calls::new(clock.now()),
+            admission: Admission::new(options.calls_max, options.queue_max),
+            backends: Arc::new(Backends {
+                clock: clock.clone(),
+                kv,
+                volumes: Volumes::new(files),
+                http: client,
+                secrets: stored,
+                tools: tools::caller(weak.clone()),
+            }),
+            clock,
+            configuration,
+            callees: ArcSwap::default(),
+            components,
+            journal,
+            leases,
+            kills,
+            served,
+            guests,
+            control,
+        });
+        host.begin()?;
+        upkeep::start(&host, options.idle);
+        Ok(host)
+    }
+
+    /// Records the boot: nothing runs before that is durable.
+    fn begin(&self) -> Result<(), OpenError> {
+        let snapshot = self.snapshot();
+        self.installed(&snapshot);
+        let record = BootRecord {
+            boot: self.boot,
+            at: self.clock.now(),
+            feed: FeedPosition { epoch: 0, n: snapshot.load },
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        let ticket = self.journal.append(&JournalEntry::Boot(record));
+        ticket.wait().map(drop).map_err(at("the journal"))
+    }
+}
+
+/// The journal, and what it rebuilds.
+fn record(
+    options: &HostOptions,
+    key: &crate::home::SigningKey,
+) -> Result<(Journal, Leases, Kills), OpenError> {
+    let (layout, clock) = (options.home.layout(), &options.clock);
+    let (mut leases, mut kills) = (LeaseReplay::default(), KillReplay::default());
+    let dir = options.journal.clone().unwrap_or_else(|| layout.state().join("journal"));
+    let head = options.head.clone().unwrap_or_else(|| layout.state().join("journal.head"));
+    let host = options.home.identity().host;
+    let fresh = JournalId::from_u128(clock.fresh_id());
+    let signer = JournalKey::from_pkcs8(key.pkcs8()).map_err(at("the host key"))?;
+    let place = JournalOptions::new(dir, head, fresh, host, clock.now());
+    let journal = Journal::open(place, signer, &mut |entry| {
+        leases.see(entry);
+        kills.see(entry);
+    })?;
+    let operators = OperatorFile::load(layout)?;
+    let trusted = Trusted {
+        operators: operators.operators().map_err(at("trust/operators.toml"))?,
+        keys: operators.keys(),
+    };
+    let kill = KillOptions {
+        dir: layout.state().join("kill"),
+        trusted,
+        host,
+        key: KeyPair::from_pkcs8_der(key.pkcs8()).map_err(at("the host key"))?,
+        patience: PATIENCE,
+    };
+    let kills = Kills::open(kill, clock.clone(), journal.clone(), kills)?;
+    let leases = Leases::new(clock.clone(), journal.clone(), leases);
+    Ok((journal, leases, kills))
+}
+
+fn client(options: &HostOptions, _leases: &Leases) -> Result<Arc<HttpClient>, OpenError> {
+    let secrets = Arc::new(Sealed(options.home.secrets()?));
+    let own = OwnAddresses::new(options.own.iter().copied());
+    let client = HttpClient::new(options.clock.clone(), own, secrets).map_err(at("TLS"))?;
+    let client = client.with_loopback(options.loopback.clone());
+    client.set_anchors(anchors(&options.home)?).map_err(at("policy/peers.toml"))?;
+    Ok(Arc::new(client))
+}
+
+/// PEM files of the policy folder: what `peers.toml` may name.
+pub(super) fn anchors(home: &Home) -> Result<Vec<(String, Vec<u8>)>, OpenError> {
+    let folder = home.layout().policy();
+    let names = crate::home::names_in(&folder)?;
+    let pems = names.into_iter().filter(|name| name.ends_with(".pem"));
+    let read =
+        |name: String| Ok((name.clone(), crate::home::read_bounded(&folder.join(name), 1 << 20)?));
+    pems.map(read).collect()
+}
+
+fn folder(path: &Path) -> Result<Dir, OpenError> {
+    crate::home::make_folder(path)?;
+    Dir::open_ambient_dir(path, ambient_authority()).map_err(at("the files folder"))
+}
+
+fn scope(key: &InstallationKey) -> SecretScope {
+    SecretScope { org: key.org.clone(), environment: key.environment.clone() }
+}
+
+fn stored(secrets: SecretStore) -> Box<crate::capability::secret::SecretStored> {
+    Box::new(move |key: &InstallationKey, name: &SecretName| secrets.contains(&scope(key), name))
+}
+
+/// Secrets out of the sealed files of a home.
+struct Sealed(SecretStore);
+
+impl SecretSource for Sealed {
+    fn reveal<'a>(
+        &'a self,
+        owner: &'a InstallationKey,
+        name: &'a SecretName,
+    ) -> BoxFuture<'a, Result<Option<Zeroizing<Vec<u8>>>, SecretUnavailable>> {
+        let found = self.0.get(&scope(owner), name).map_err(|_| SecretUnavailable);
+        let value = found.map(|found| found.map(|value| Zeroizing::new(value.expose().to_vec())));
+        std::future::ready(value).boxed()
+    }
+}

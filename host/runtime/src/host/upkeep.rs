@@ -1,0 +1,95 @@
+//! What the host does beside calls: follows its home's files, lets suspensions lapse, unloads what
+//! idles. All of it on the control threads, none of it on the path of a call.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use soma_policy::InstallationKey;
+
+use super::Host;
+use super::tools::Callees;
+use crate::home::HomeError;
+use crate::installations::{Change, Reloaded, Snapshot, Watch};
+use crate::running::Cut;
+
+const TICK: Duration = Duration::from_secs(1);
+
+/// Starts the tasks; they end with the host.
+pub(super) fn start(host: &Arc<Host>, idle: Duration) {
+    let watch = Watch::new(host.home().layout());
+    host.control().spawn(follow(Arc::downgrade(host), watch));
+    host.control().spawn(tick(Arc::downgrade(host), idle));
+}
+
+async fn follow(host: Weak<Host>, watch: Watch) {
+    loop {
+        watch.changed().await;
+        let Some(host) = host.upgrade() else { return };
+        if let Err(error) = host.reload() {
+            tracing::error!(%error, "the home is not reloaded: what ran before goes on");
+        }
+    }
+}
+
+async fn tick(host: Weak<Host>, idle: Duration) {
+    let mut every = tokio::time::interval(TICK);
+    loop {
+        every.tick().await;
+        let Some(host) = host.upgrade() else { return };
+        host.kills.tick();
+        if let Some(then) = host.clock.monotonic().checked_sub(idle) {
+            host.components.unload_idle(then);
+        }
+    }
+}
+
+impl Host {
+    /// Reads the home again: trust, policy, installations. What is wrong keeps back what it replaces.
+    ///
+    /// # Errors
+    /// When the home itself cannot be read; everything then stays as it was.
+    pub fn reload(&self) -> Result<Arc<Snapshot>, HomeError> {
+        let Reloaded { snapshot, changes } = self.configuration.reload()?;
+        match super::open::anchors(self.home()) {
+            Ok(anchors) => {
+                if let Err(error) = self.backends.http.set_anchors(anchors) {
+                    tracing::error!(%error, "trust anchors are not reloaded: the old ones stay");
+                }
+            }
+            Err(error) => tracing::error!(%error, "trust anchors are not reloaded"),
+        }
+        self.installed(&snapshot);
+        for change in &changes {
+            self.rejudge(change);
+        }
+        Ok(snapshot)
+    }
+
+    /// Tells the components what is installed now.
+    pub(super) fn installed(&self, snapshot: &Snapshot) {
+        let running = snapshot.entries().filter_map(|entry| entry.running.as_ref());
+        self.components.install(running.map(|installation| installation.digest));
+        self.callees.store(Arc::new(Callees::of(snapshot)));
+    }
+
+    /// Ends running calls whose right to run is gone: uninstalled, or granted something else.
+    fn rejudge(&self, change: &Change) {
+        match change {
+            Change::Uninstalled(old) => self.withdraw(old.key(), None),
+            Change::Replaced { old, new } if old.grants_hash != new.grants_hash => {
+                self.withdraw(old.key(), Some(new.revision));
+            }
+            _ => {}
+        }
+    }
+
+    fn withdraw(&self, key: &InstallationKey, except: Option<u64>) {
+        let concerned = |call: &&Arc<crate::running::Running>| {
+            call.installation.key() == key && Some(call.installation.revision) != except
+        };
+        for call in self.calls.running().iter().filter(concerned) {
+            call.cut(Cut::Withdrawn);
+        }
+        self.components.engine().increment_epoch();
+    }
+}
