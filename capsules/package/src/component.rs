@@ -57,13 +57,12 @@ impl Analysis {
 const ANALYSIS_STACK_BYTES: usize = 32 << 20;
 
 /// The language that a component may use. It is what the host's engine runs, so that what is
-/// refused here would be refused there too: no threads, no garbage collection, no 64-bit
-/// memories, no component-model async.
+/// refused here would be refused there too: no threads, no garbage collection, no second memory in
+/// a module, no 64-bit memories, no component-model async.
 fn features() -> WasmFeatures {
     WasmFeatures::WASM2
         | WasmFeatures::GC_TYPES
         | WasmFeatures::COMPONENT_MODEL
-        | WasmFeatures::MULTI_MEMORY
         | WasmFeatures::EXTENDED_CONST
         | WasmFeatures::TAIL_CALL
         | WasmFeatures::RELAXED_SIMD
@@ -106,9 +105,7 @@ fn read(bytes: &[u8], limits: &ShapeLimits) -> Result<Analysis, ComponentError> 
     if let Some(found) = scan.imports.iter().find(|name| imports::is_preview3(name)) {
         return Err(ComponentError::Preview3(found.clone()));
     }
-    Validator::new_with_features(features()).validate_all(bytes).map_err(|error| {
-        ComponentError::Malformed { offset: error.offset(), reason: error.message().to_string() }
-    })?;
+    validate(bytes)?;
     let decoded = wit_component::decode(bytes)
         .map_err(|error| ComponentError::Undecodable(bounded(&format!("{error:#}"))))?;
     let DecodedWasm::Component(resolve, world) = decoded else {
@@ -129,6 +126,19 @@ fn read(bytes: &[u8], limits: &ShapeLimits) -> Result<Analysis, ComponentError> 
 /// Whether the functions of an exported interface of that name can be called.
 pub(crate) fn is_callable_interface(name: &str) -> bool {
     exports::interface_kind(name) == ExportKind::Interface
+}
+
+fn validate(bytes: &[u8]) -> Result<(), ComponentError> {
+    let Err(error) = Validator::new_with_features(features()).validate_all(bytes) else {
+        return Ok(());
+    };
+    let (offset, reason) = (error.offset(), bounded(error.message()));
+    let valid = Validator::new_with_features(WasmFeatures::all()).validate_all(bytes).is_ok();
+    Err(if valid {
+        ComponentError::Feature { offset, reason }
+    } else {
+        ComponentError::Malformed { offset, reason }
+    })
 }
 
 /// Text that comes out of a hostile file is cut before it goes into a message.

@@ -47,6 +47,14 @@ pub enum ComponentError {
         /// What the validator said.
         reason: String,
     },
+    /// Valid WebAssembly, but of a kind that no host of ours runs.
+    #[error("the component uses a feature that is off, at byte {offset}: {reason}")]
+    Feature {
+        /// Where in the file.
+        offset: usize,
+        /// What the validator said.
+        reason: String,
+    },
     /// Valid, but its types cannot be read as WIT.
     #[error("the types of the component cannot be read: {0}")]
     Undecodable(String),
@@ -71,6 +79,7 @@ impl ComponentError {
             | Self::NotWasm
             | Self::Malformed { .. }
             | Self::Undecodable(_) => Code::ComponentMalformed,
+            Self::Feature { .. } => Code::ComponentFeature,
             Self::TooMany { .. } => Code::ComponentTooComplex,
             Self::Preview3(_) => Code::ComponentVersion03,
             Self::NoThread(_) => Code::Busy,
@@ -88,9 +97,9 @@ impl ComponentError {
             Self::Text => "turn it into a binary with `wasm-tools parse`",
             Self::NotWasm => "give the .wasm file that `soma capsule build` writes",
             Self::TooMany { .. } => "split the component, or build it with less inlined code",
-            Self::Malformed { .. } | Self::Undecodable(_) => {
-                "build it again with a current toolchain; threads, GC, 64-bit memories and \
-                 component-model async are not offered"
+            Self::Malformed { .. } | Self::Undecodable(_) => "build it again, or fetch it again",
+            Self::Feature { .. } => {
+                "build without threads, GC, 64-bit or several memories, and component-model async"
             }
             Self::Preview3(_) => "build for wasm32-wasip2 (WASI 0.2)",
             Self::NoThread(_) => "try again when the machine is less busy",

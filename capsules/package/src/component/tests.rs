@@ -215,11 +215,14 @@ fn a_cut_component_is_malformed() {
 }
 
 #[test]
-fn threads_and_64_bit_memories_are_refused() {
-    for module in ["(memory i64 1)", "(memory 1 1 shared)", "(type (struct))"] {
+fn features_that_the_engine_has_off_are_refused() {
+    let modules =
+        ["(memory i64 1)", "(memory 1 1 shared)", "(type (struct))", "(memory 1) (memory 1)"];
+    for module in modules {
         let bytes = wat::parse_str(format!("(component (core module {module}))")).unwrap();
         let error = analyse(&bytes).unwrap_err();
-        assert!(matches!(error, ComponentError::Malformed { .. }), "{module}: {error}");
+        assert!(matches!(error, ComponentError::Feature { .. }), "{module}: {error}");
+        assert_eq!(error.code(), Code::ComponentFeature);
     }
 }
 
