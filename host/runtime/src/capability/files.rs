@@ -29,4 +29,4 @@ mod volumes;
 mod walk;
 
 pub(crate) use view::{Files, FilesState, FilesView};
-pub(crate) use volumes::{FilesError, Volumes};
+pub(crate) use volumes::Volumes;

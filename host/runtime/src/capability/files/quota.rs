@@ -57,6 +57,7 @@ impl Ledger {
         Self { used: Mutex::new(used) }
     }
 
+    #[cfg(test)]
     pub(crate) fn used(&self) -> Usage {
         *self.used.lock()
     }

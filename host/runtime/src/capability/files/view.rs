@@ -67,11 +67,13 @@ struct Handle {
     _hold: Hold,
 }
 
-impl<'a> FilesView<'a> {
-    pub(crate) fn of(ctx: &'a mut Ctx) -> Self {
-        Self::new(&mut ctx.table, &ctx.files)
+impl FilesView<'_> {
+    pub(crate) fn of(ctx: &mut Ctx) -> FilesView<'_> {
+        FilesView::new(&mut ctx.table, &ctx.files)
     }
+}
 
+impl<'a> FilesView<'a> {
     pub(super) const fn new(table: &'a mut ResourceTable, state: &'a FilesState) -> Self {
         Self { table, state }
     }

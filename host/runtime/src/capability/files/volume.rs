@@ -47,6 +47,7 @@ impl Volume {
         self.id.device
     }
 
+    #[cfg(test)]
     pub(crate) fn used(&self) -> Usage {
         self.books.ledger.used()
     }

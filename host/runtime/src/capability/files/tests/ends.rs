@@ -118,7 +118,7 @@ async fn a_tenant_has_only_so_many_operations_at_once_and_waiting_ends_with_the_
 #[tokio::test]
 async fn handles_are_limited_and_closing_gives_them_back() {
     let mut guest = Guest::new("read-write", 100);
-    drop(guest.make("a").await.unwrap());
+    guest.make("a").await.unwrap();
     let root = guest.root();
     let running = Arc::clone(guest.call.gate.running());
     let handles = u64::from(guest.call.rig.limits().handles);
