@@ -51,7 +51,9 @@ pub fn authorise(
     in_scope(installation, caller, &operation)?;
     if let Some(order) = kills.judge(installation.kill_subject()) {
         let reason = format!("order {order} stands");
-        return Err(Box::new(Denial::new(Code::Killed, Layer::Kill, operation(), reason).by(order)));
+        return Err(Box::new(
+            Denial::new(Code::Killed, Layer::Kill, operation(), reason).by(order),
+        ));
     }
     policy.judge_call(installation, caller, function)?;
     Ok(Authorised {
@@ -65,7 +67,11 @@ pub fn authorise(
     })
 }
 
-fn own_tenant(installation: &Installation, caller: &Caller, operation: &dyn Fn() -> String) -> Result<(), Box<Denial>> {
+fn own_tenant(
+    installation: &Installation,
+    caller: &Caller,
+    operation: &dyn Fn() -> String,
+) -> Result<(), Box<Denial>> {
     if caller.org == installation.key.org && caller.environment == installation.key.environment {
         return Ok(());
     }
@@ -73,7 +79,11 @@ fn own_tenant(installation: &Installation, caller: &Caller, operation: &dyn Fn()
     Err(Box::new(Denial::new(Code::OtherTenant, Layer::Grant, operation(), reason)))
 }
 
-fn in_scope(installation: &Installation, caller: &Caller, operation: &dyn Fn() -> String) -> Result<(), Box<Denial>> {
+fn in_scope(
+    installation: &Installation,
+    caller: &Caller,
+    operation: &dyn Fn() -> String,
+) -> Result<(), Box<Denial>> {
     let id = &installation.key.id;
     if caller.is_anonymous() {
         if installation.rights().serves_anonymous() {
@@ -81,7 +91,8 @@ fn in_scope(installation: &Installation, caller: &Caller, operation: &dyn Fn() -
         }
         let file = installation.key.file();
         let remedy = format!("send a token, or set anonymous = true in [grants.serve] of {file}");
-        let denial = Denial::new(Code::NotServed, Layer::Grant, operation(), "the caller shows no token");
+        let denial =
+            Denial::new(Code::NotServed, Layer::Grant, operation(), "the caller shows no token");
         return Err(Box::new(denial.fix(remedy)));
     }
     if caller.can.allows(id) {
@@ -157,28 +168,41 @@ impl Authorised {
     pub fn attenuate(&self, child: Self, labels: LabelSet) -> Result<Self, Box<Denial>> {
         let called = &child.installation;
         let operation = || format!("tool {} {}", called.capsule, child.function);
-        let deny = |code, reason: String| Box::new(Denial::new(code, Layer::Grant, operation(), reason));
+        let deny =
+            |code, reason: String| Box::new(Denial::new(code, Layer::Grant, operation(), reason));
         if self.depth >= TOOL_DEPTH_MAX {
-            return Err(deny(Code::ToolDepth, format!("a chain has at most {TOOL_DEPTH_MAX} tool calls")));
+            return Err(deny(
+                Code::ToolDepth,
+                format!("a chain has at most {TOOL_DEPTH_MAX} tool calls"),
+            ));
         }
         let (own, its) = (&self.installation.key, &called.key);
         if own.org != its.org || own.environment != its.environment {
-            return Err(deny(Code::ToolTenant, format!("it belongs to {}/{}", its.org, its.environment)));
+            return Err(deny(
+                Code::ToolTenant,
+                format!("it belongs to {}/{}", its.org, its.environment),
+            ));
         }
         let of_capsule = |right: &&ToolRight| {
             let here = right.granted().installation.as_ref().is_none_or(|id| *id == its.id);
-            right.granted().capsule == called.capsule && right.declared().capsule == called.capsule && here
+            right.granted().capsule == called.capsule
+                && right.declared().capsule == called.capsule
+                && here
         };
         let mut entries = self.rights().tools().iter().filter(of_capsule).peekable();
         if entries.peek().is_none() {
             return Err(deny(Code::ToolNotAllowed, "no tool entry names it".to_owned()));
         }
         let version = |right: &&ToolRight| {
-            right.granted().version.allows(&called.version) && right.declared().version.allows(&called.version)
+            right.granted().version.allows(&called.version)
+                && right.declared().version.allows(&called.version)
         };
         let mut entries = entries.filter(version).peekable();
         if entries.peek().is_none() {
-            return Err(deny(Code::ToolVersion, format!("version {} is installed", called.version)));
+            return Err(deny(
+                Code::ToolVersion,
+                format!("version {} is installed", called.version),
+            ));
         }
         if !entries.any(|right| right.granted().functions.contains(&child.function)) {
             return Err(deny(Code::ToolFunction, "no tool entry lists the function".to_owned()));
@@ -186,3 +210,6 @@ impl Authorised {
         Ok(Self { depth: self.depth + 1, labels: self.labels.union(labels), ..child })
     }
 }
+
+#[cfg(test)]
+mod tests;

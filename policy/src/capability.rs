@@ -12,9 +12,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use declaration::{
-    BudgetDeclaration, ClocksDeclaration, ConfigDeclaration, Declarations, EmitDeclaration, FilesDeclaration,
-    HttpDeclaration, KvDeclaration, LoggingDeclaration, RandomDeclaration, SecretDeclaration, ServeDeclaration,
-    ToolDeclaration,
+    BudgetDeclaration, ClocksDeclaration, ConfigDeclaration, Declarations, EmitDeclaration,
+    FilesDeclaration, HttpDeclaration, KvDeclaration, LoggingDeclaration, RandomDeclaration,
+    SecretDeclaration, ServeDeclaration, ToolDeclaration,
 };
 pub use parts::{Access, ConfigKey, GuestPath, Label, LabelSet, SecretPlace, SecretSlot, Transfer};
 

@@ -86,3 +86,6 @@ impl OperatorPolicy {
         self.asked.has(action)
     }
 }
+
+#[cfg(test)]
+mod tests;

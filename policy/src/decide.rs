@@ -8,10 +8,13 @@ mod explain;
 use crate::authorise::Authorised;
 use crate::capability::{Access, CapabilityKind, LabelSet};
 use crate::denial::Denial;
-use crate::installation::{ConfigRight, EmitRight, FilesRight, HttpRight, Installation, KvRight, SecretRight, ToolRight};
+use crate::installation::{
+    ConfigRight, EmitRight, FilesRight, HttpRight, Installation, KvRight, SecretRight, ToolRight,
+};
 use crate::pattern::{MethodSet, OriginPattern, PathPattern};
 use crate::request::{
-    ConfigRequest, EmitRequest, FileRequest, HostCall, HttpRequest, KvRequest, SecretRequest, ToolRequest,
+    ConfigRequest, EmitRequest, FileRequest, HostCall, HttpRequest, KvRequest, SecretRequest,
+    ToolRequest,
 };
 use explain::Refusal;
 
@@ -26,7 +29,12 @@ enum Fit {
     All,
 }
 
-fn fit(origin: &OriginPattern, methods: MethodSet, paths: &[PathPattern], request: &HttpRequest) -> Fit {
+fn fit(
+    origin: &OriginPattern,
+    methods: MethodSet,
+    paths: &[PathPattern],
+    request: &HttpRequest,
+) -> Fit {
     let asked = request.origin();
     if !origin.allows(asked.scheme, &asked.host, asked.port) {
         Fit::Nothing
@@ -56,7 +64,11 @@ fn file_access(access: Access, request: &FileRequest) -> bool {
 
 /// Decisions of one installation, for data that carries `labels`.
 impl Installation {
-    pub(crate) fn allow_http(&self, request: &HttpRequest, labels: LabelSet) -> Decided<'_, HttpRight> {
+    pub(crate) fn allow_http(
+        &self,
+        request: &HttpRequest,
+        labels: LabelSet,
+    ) -> Decided<'_, HttpRight> {
         let right = self
             .rights()
             .http()
@@ -70,15 +82,23 @@ impl Installation {
             let (declared, granted) = (right.declared(), right.granted());
             right.name().as_str() == request.store()
                 && request.key().len() <= KvRequest::KEY_MAX
-                && [&granted.prefix, &declared.prefix].iter().all(|prefix| prefix.allows(request.key()))
-                && [granted.access, declared.access].iter().all(|access| kv_access(*access, request))
+                && [&granted.prefix, &declared.prefix]
+                    .iter()
+                    .all(|prefix| prefix.allows(request.key()))
+                && [granted.access, declared.access]
+                    .iter()
+                    .all(|access| kv_access(*access, request))
                 && (!request.operation().writes() || granted.clears.covers(labels))
         };
         let right = self.rights().kv().iter().find(fits);
         right.ok_or_else(|| Refusal::new(self, request).kv(request, labels))
     }
 
-    pub(crate) fn allow_files(&self, request: &FileRequest, labels: LabelSet) -> Decided<'_, FilesRight> {
+    pub(crate) fn allow_files(
+        &self,
+        request: &FileRequest,
+        labels: LabelSet,
+    ) -> Decided<'_, FilesRight> {
         let right = self.file_right(request).filter(|right| {
             let access = [right.declared().access, right.granted().access];
             access.iter().all(|access| file_access(*access, request))
@@ -89,7 +109,8 @@ impl Installation {
 
     /// The entry with the longest mount that the path is below.
     fn file_right(&self, request: &FileRequest) -> Option<&FilesRight> {
-        let below = self.rights().files().iter().filter(|right| request.is_below(right.mount().as_str()));
+        let below =
+            self.rights().files().iter().filter(|right| request.is_below(right.mount().as_str()));
         below.max_by_key(|right| right.mount().as_str().len())
     }
 
@@ -97,20 +118,28 @@ impl Installation {
         let fits = |right: &&ToolRight| {
             let lists = [&right.declared().functions, &right.granted().functions];
             right.name().as_str() == request.tool()
-                && lists.iter().all(|list| list.iter().any(|known| known.as_str() == request.function()))
+                && lists
+                    .iter()
+                    .all(|list| list.iter().any(|known| known.as_str() == request.function()))
         };
         let right = self.rights().tools().iter().find(fits);
         right.ok_or_else(|| Refusal::new(self, request).tool(request))
     }
 
     pub(crate) fn allow_secret(&self, request: &SecretRequest) -> Decided<'_, SecretRight> {
-        let right = self.rights().secrets().iter().find(|right| right.name().as_str() == request.name());
-        right.ok_or_else(|| Refusal::new(self, request).named(CapabilityKind::Secret, request.name()))
+        let right =
+            self.rights().secrets().iter().find(|right| right.name().as_str() == request.name());
+        right.ok_or_else(|| {
+            Refusal::new(self, request).named(CapabilityKind::Secret, request.name())
+        })
     }
 
     pub(crate) fn allow_emit(&self, request: &EmitRequest) -> Decided<'_, EmitRight> {
-        let right = self.rights().emits().iter().find(|right| right.name().as_str() == request.emitter());
-        right.ok_or_else(|| Refusal::new(self, request).named(CapabilityKind::Emit, request.emitter()))
+        let right =
+            self.rights().emits().iter().find(|right| right.name().as_str() == request.emitter());
+        right.ok_or_else(|| {
+            Refusal::new(self, request).named(CapabilityKind::Emit, request.emitter())
+        })
     }
 
     pub(crate) fn allow_config(&self, request: &ConfigRequest) -> Decided<'_, ConfigRight> {
@@ -171,3 +200,6 @@ decisions! {
     /// The config entry, if it lists this key.
     config(ConfigRequest) -> ConfigRight = allow_config();
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,9 @@ use crate::code::Code;
 use crate::id::OrderId;
 
 /// Who refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Layer {
     /// The author's manifest does not declare it.
@@ -73,7 +75,12 @@ pub struct Denial {
 impl Denial {
     /// A denial with the catalogue's own remedy.
     #[must_use]
-    pub fn new(code: Code, layer: Layer, operation: impl Into<String>, reason: impl Into<String>) -> Self {
+    pub fn new(
+        code: Code,
+        layer: Layer,
+        operation: impl Into<String>,
+        reason: impl Into<String>,
+    ) -> Self {
         Self {
             capability: None,
             code,

@@ -189,7 +189,8 @@ impl Grants {
     /// secret may go back to a server that has one. All else that is labelled stays until cleared.
     #[must_use]
     pub fn as_declared(declared: &Declarations) -> Self {
-        let named = |name: &CapabilityName| name.as_str().parse().ok().map(|from| SecretGrant { from });
+        let named =
+            |name: &CapabilityName| name.as_str().parse().ok().map(|from| SecretGrant { from });
         let answers = LabelSet::EMPTY.with(Label::SecretDerived);
         let stays = answers.with(Label::TenantData);
         Self {
@@ -203,14 +204,27 @@ impl Grants {
                 inodes: d.inodes,
                 quota: d.quota,
             }),
-            http: declared.http.iter().map(|(name, d)| (name.clone(), HttpGrant {
-                clears: if declared.secret.values().any(|s| s.place.http == *name) { answers } else { LabelSet::EMPTY },
-                methods: d.methods,
-                origin: d.origin.clone(),
-                paths: d.paths.clone(),
-                per_call: d.per_call,
-                per_day: d.per_day,
-            })).collect(),
+            http: declared
+                .http
+                .iter()
+                .map(|(name, d)| {
+                    (
+                        name.clone(),
+                        HttpGrant {
+                            clears: if declared.secret.values().any(|s| s.place.http == *name) {
+                                answers
+                            } else {
+                                LabelSet::EMPTY
+                            },
+                            methods: d.methods,
+                            origin: d.origin.clone(),
+                            paths: d.paths.clone(),
+                            per_call: d.per_call,
+                            per_day: d.per_day,
+                        },
+                    )
+                })
+                .collect(),
             kv: each(&declared.kv, |d| KvGrant {
                 access: d.access,
                 clears: stays,
@@ -219,7 +233,11 @@ impl Grants {
             }),
             logging: declared.logging.as_ref().map(|d| LoggingGrant { per_call: d.per_call }),
             random: declared.random.as_ref().map(|d| RandomGrant { per_call: d.per_call }),
-            secret: declared.secret.keys().filter_map(|name| Some((name.clone(), named(name)?))).collect(),
+            secret: declared
+                .secret
+                .keys()
+                .filter_map(|name| Some((name.clone(), named(name)?)))
+                .collect(),
             serve: declared.serve.as_ref().map(|d| ServeGrant { anonymous: d.anonymous }),
             tool: each(&declared.tool, |d| ToolGrant {
                 capsule: d.capsule.clone(),
@@ -256,7 +274,10 @@ impl Grants {
     }
 }
 
-fn each<D, G>(declared: &BTreeMap<CapabilityName, D>, grant: impl Fn(&D) -> G) -> BTreeMap<CapabilityName, G> {
+fn each<D, G>(
+    declared: &BTreeMap<CapabilityName, D>,
+    grant: impl Fn(&D) -> G,
+) -> BTreeMap<CapabilityName, G> {
     declared.iter().map(|(name, entry)| (name.clone(), grant(entry))).collect()
 }
 

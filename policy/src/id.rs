@@ -9,8 +9,8 @@ mod wide;
 
 pub use digest::{Digest, Fingerprint};
 pub use slug::{
-    CapabilityName, CapsuleName, EnvironmentId, FunctionName, InstallationId, InstallationKey, OrgId,
-    PublisherName, RegionId, SecretName,
+    CapabilityName, CapsuleName, EnvironmentId, FunctionName, InstallationId, InstallationKey,
+    OrgId, PublisherName, RegionId, SecretName,
 };
 pub use time::{Timestamp, Uptime};
 pub use wide::{BootId, CallId, HostId, JournalId, LeaseId, OrderId, TokenId};

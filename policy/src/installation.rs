@@ -15,8 +15,8 @@ use schemars::JsonSchema;
 use semver::Version;
 
 pub use rights::{
-    BudgetRight, ClocksRight, ConfigRight, EmitRight, FilesRight, HttpRight, InterfaceState, KvRight, LoggingRight,
-    RandomRight, Right, Rights, SecretRight, ServeRight, ToolRight,
+    BudgetRight, ClocksRight, ConfigRight, EmitRight, FilesRight, HttpRight, InterfaceState,
+    KvRight, LoggingRight, RandomRight, Right, Rights, SecretRight, ServeRight, ToolRight,
 };
 pub use spec::{Budget, InstallationSpec, OfferSpec, OnUpdate};
 
@@ -120,3 +120,6 @@ impl Installation {
         &self.entities
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,8 @@ mod cedar;
 mod code;
 mod decide;
 mod denial;
+#[cfg(test)]
+mod fixture;
 mod grant;
 mod id;
 mod installation;
@@ -34,47 +36,49 @@ pub use audit::{AuditEvent, AuditKind};
 pub use authorise::{Authorised, CallScope, Caller, TOOL_DEPTH_MAX, authorise};
 pub use canonical::CanonicalError;
 pub use capability::{
-    Access, BudgetDeclaration, CapabilityKind, CapabilityRef, ClocksDeclaration, ConfigDeclaration, ConfigKey,
-    Declarations, EmitDeclaration, FilesDeclaration, GuestPath, HttpDeclaration, KvDeclaration, Label, LabelSet,
-    LoggingDeclaration, RandomDeclaration, SecretDeclaration, SecretPlace, SecretSlot, ServeDeclaration,
-    ToolDeclaration, Transfer,
+    Access, BudgetDeclaration, CapabilityKind, CapabilityRef, ClocksDeclaration, ConfigDeclaration,
+    ConfigKey, Declarations, EmitDeclaration, FilesDeclaration, GuestPath, HttpDeclaration,
+    KvDeclaration, Label, LabelSet, LoggingDeclaration, RandomDeclaration, SecretDeclaration,
+    SecretPlace, SecretSlot, ServeDeclaration, ToolDeclaration, Transfer,
 };
 pub use cedar::{
-    OperatorPolicy, POLICY_SCHEMA, Peer, PeerMap, PolicyError, PolicySources, PolicyText, STARTER_LIMITS, STARTER_POLICY,
+    OperatorPolicy, POLICY_SCHEMA, Peer, PeerMap, PolicyError, PolicySources, PolicyText,
+    STARTER_LIMITS, STARTER_POLICY,
 };
 pub use code::{Code, CodeEntry};
 pub use denial::{Decision, Denial, Layer};
 pub use grant::{
-    BudgetGrant, ClocksGrant, ConfigGrant, EmitGrant, FilesGrant, Grants, HttpGrant, KvGrant, LoggingGrant,
-    RandomGrant, SecretGrant, ServeGrant, ToolGrant,
+    BudgetGrant, ClocksGrant, ConfigGrant, EmitGrant, FilesGrant, Grants, HttpGrant, KvGrant,
+    LoggingGrant, RandomGrant, SecretGrant, ServeGrant, ToolGrant,
 };
 pub use id::{
-    BootId, CallId, CapabilityName, CapsuleName, Digest, EnvironmentId, Fingerprint, FunctionName, HostId, IdError,
-    InstallationId, InstallationKey, JournalId, LeaseId, OrderId, OrgId, PublisherName, RegionId, SecretName,
-    Timestamp, TokenId, Uptime,
+    BootId, CallId, CapabilityName, CapsuleName, Digest, EnvironmentId, Fingerprint, FunctionName,
+    HostId, IdError, InstallationId, InstallationKey, JournalId, LeaseId, OrderId, OrgId,
+    PublisherName, RegionId, SecretName, Timestamp, TokenId, Uptime,
 };
 pub use installation::{
-    Budget, BudgetRight, CapsuleFacts, ClocksRight, ConfigRight, EmitRight, FilesRight, HttpRight, Installation,
-    InstallationSpec, InterfaceState, KvRight, LoggingRight, OfferSpec, OnUpdate, RandomRight, Right, Rights,
-    SecretRight, ServeRight, ToolRight,
+    Budget, BudgetRight, CapsuleFacts, ClocksRight, ConfigRight, EmitRight, FilesRight, HttpRight,
+    Installation, InstallationSpec, InterfaceState, KvRight, LoggingRight, OfferSpec, OnUpdate,
+    RandomRight, Right, Rights, SecretRight, ServeRight, ToolRight,
 };
 pub use kill::{
-    KillError, KillOrder, KillScope, KillSet, KillState, KillSubject, Lift, LiftReason, Operator, Operators,
-    OperatorsError, OrderStatus, Reason, SUSPENSION, ScopeError, Severity, Signed, Standing,
+    KillError, KillOrder, KillScope, KillSet, KillState, KillSubject, Lift, LiftReason, Operator,
+    Operators, OperatorsError, OrderStatus, Reason, SUSPENSION, ScopeError, Severity, Signed,
+    Standing,
 };
 pub use limits::{Limits, LimitsAsk};
 pub use outcome::{LimitKind, Outcome};
 pub use pattern::{
-    HostPattern, IpRule, KeyPrefix, Method, MethodSet, Origin, OriginPattern, PathPattern, PatternError, Scheme,
-    VersionRange, peer_is_public,
+    HostPattern, IpRule, KeyPrefix, Method, MethodSet, Origin, OriginPattern, PathPattern,
+    PatternError, Scheme, VersionRange, peer_is_public,
 };
 pub use receipt::{
-    BootRecord, CallFacts, DenialSummary, FeedPosition, JournalEntry, KillRecord, LeaseRecord, Receipt, StartRecord,
-    UptimeMark, Usage, UsageMark,
+    BootRecord, CallFacts, DenialSummary, FeedPosition, JournalEntry, KillRecord, LeaseRecord,
+    Receipt, StartRecord, UptimeMark, Usage, UsageMark,
 };
 pub use request::{
-    ConfigRequest, EmitRequest, FileOp, FileRequest, HostAction, HostCall, HttpRequest, KvOperation, KvRequest,
-    SecretRequest, ToolRequest,
+    ConfigRequest, EmitRequest, FileOp, FileRequest, HostAction, HostCall, HttpRequest,
+    KvOperation, KvRequest, SecretRequest, ToolRequest,
 };
 pub use suggest::{did_you_mean, explain_serde, suggest};
 pub use text::decimal;

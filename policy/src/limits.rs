@@ -94,7 +94,11 @@ impl Limits {
     ///
     /// # Errors
     /// One denial for each limit above the ceiling.
-    pub fn decide(manifest: &LimitsAsk, installation: &LimitsAsk, ceiling: &Self) -> Result<Self, Vec<Denial>> {
+    pub fn decide(
+        manifest: &LimitsAsk,
+        installation: &LimitsAsk,
+        ceiling: &Self,
+    ) -> Result<Self, Vec<Denial>> {
         let wanted = Self::DEFAULT.with(manifest).with(installation);
         let above: Vec<Denial> = wanted.above(ceiling).into_iter().map(too_high).collect();
         if above.is_empty() { Ok(wanted) } else { Err(above) }
@@ -116,7 +120,14 @@ mod tests {
     #[test]
     fn the_default_is_the_documented_one() {
         let Limits { memory, cpu, wall, hostcall, input, output, .. } = Limits::DEFAULT;
-        let texts = [memory.to_string(), cpu.to_string(), wall.to_string(), hostcall.to_string(), input.to_string(), output.to_string()];
+        let texts = [
+            memory.to_string(),
+            cpu.to_string(),
+            wall.to_string(),
+            hostcall.to_string(),
+            input.to_string(),
+            output.to_string(),
+        ];
         assert_eq!(texts, ["64 MiB", "500 ms", "10 s", "8 MiB", "1 MiB", "1 MiB"]);
     }
 
@@ -131,8 +142,10 @@ mod tests {
 
     #[test]
     fn above_the_ceiling_is_refused_by_name() {
-        let manifest = LimitsAsk { cpu: Some(Millis(2000)), handles: Some(9999), ..LimitsAsk::default() };
-        let denials = Limits::decide(&manifest, &LimitsAsk::default(), &Limits::DEFAULT).unwrap_err();
+        let manifest =
+            LimitsAsk { cpu: Some(Millis(2000)), handles: Some(9999), ..LimitsAsk::default() };
+        let denials =
+            Limits::decide(&manifest, &LimitsAsk::default(), &Limits::DEFAULT).unwrap_err();
         assert_eq!(denials.len(), 2);
         assert_eq!(denials[0].operation, "limits.cpu = 2 s");
         assert!(denials[0].remedy.contains("policy/limits.toml"), "{}", denials[0].remedy);

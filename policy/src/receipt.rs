@@ -10,12 +10,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use entry::{
-    BootRecord, DenialSummary, JournalEntry, KillRecord, LeaseRecord, StartRecord, UptimeMark, UsageMark,
+    BootRecord, DenialSummary, JournalEntry, KillRecord, LeaseRecord, StartRecord, UptimeMark,
+    UsageMark,
 };
 
 use crate::amount::Money;
 use crate::denial::Denial;
-use crate::id::{CallId, Digest, EnvironmentId, FunctionName, InstallationId, LeaseId, OrgId, Timestamp};
+use crate::id::{
+    CallId, Digest, EnvironmentId, FunctionName, InstallationId, LeaseId, OrgId, Timestamp,
+};
 use crate::outcome::Outcome;
 use crate::text::decimal;
 
@@ -66,7 +69,9 @@ pub struct Usage {
 }
 
 /// A position in the feed of changes. A host without a server counts the loads of its home in epoch 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(deny_unknown_fields)]
 pub struct FeedPosition {
     /// Rises only by a root-key signature.
@@ -191,12 +196,19 @@ mod tests {
             v: Receipt::VERSION,
         };
         let text = String::from_utf8(canonical::to_vec(&receipt).unwrap()).unwrap();
-        assert!(text.starts_with(r#"{"denials":[],"denials_dropped":0,"ended_at":"1700000000041","facts":{"call":"#), "{text}");
+        assert!(
+            text.starts_with(
+                r#"{"denials":[],"denials_dropped":0,"ended_at":"1700000000041","facts":{"call":"#
+            ),
+            "{text}"
+        );
         assert!(text.contains(r#""outcome":{"detail":"cpu","kind":"limit"}"#), "{text}");
         assert!(text.contains(r#""usage":{"cpu_us":"200000","hostcall":"0""#), "{text}");
         assert!(text.ends_with(r#""v":1}"#), "{text}");
         let back: Receipt = serde_json::from_str(&text).unwrap();
         assert_eq!(back, receipt);
-        assert!(serde_json::from_str::<Receipt>(&text.replace("\"v\":1", "\"v\":1,\"x\":2")).is_err());
+        assert!(
+            serde_json::from_str::<Receipt>(&text.replace("\"v\":1", "\"v\":1,\"x\":2")).is_err()
+        );
     }
 }

@@ -310,7 +310,8 @@ mod tests {
         let stat = FileRequest::canonical(FileOp::Stat, "/a/b").unwrap();
         let create = FileRequest::canonical(FileOp::Create, "/a/b").unwrap();
         let http = HttpRequest::canonical("https", "a.example", "/", "GET").unwrap();
-        let (secret, emit, config) = (SecretRequest::new("s"), EmitRequest::new("e"), ConfigRequest::new("k"));
+        let (secret, emit, config) =
+            (SecretRequest::new("s"), EmitRequest::new("e"), ConfigRequest::new("k"));
         let calls = [
             (HostCall::Http(&http), "GET https://a.example/"),
             (HostCall::Kv(&read), "kv list c "),
@@ -325,7 +326,12 @@ mod tests {
         for ((call, text), action) in calls.into_iter().zip(HostAction::ALL) {
             assert_eq!((call.to_string().as_str(), call.action()), (text, action));
         }
-        assert!(write.operation().reads() && write.operation().writes() && !KvOperation::Set.reads());
-        assert_eq!((tool.tool(), tool.function(), tool.labels()), ("csv", "to-json", LabelSet::EMPTY));
+        assert!(
+            write.operation().reads() && write.operation().writes() && !KvOperation::Set.reads()
+        );
+        assert_eq!(
+            (tool.tool(), tool.function(), tool.labels()),
+            ("csv", "to-json", LabelSet::EMPTY)
+        );
     }
 }

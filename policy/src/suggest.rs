@@ -31,7 +31,9 @@ pub fn did_you_mean(word: &str, known: &[&str]) -> String {
 /// Any other message comes back unchanged. Works for every format, because serde itself words these two.
 #[must_use]
 pub fn explain_serde(message: &str) -> String {
-    for (serde_word, ours) in [("unknown field", "unknown key"), ("unknown variant", "unknown value")] {
+    for (serde_word, ours) in
+        [("unknown field", "unknown key"), ("unknown variant", "unknown value")]
+    {
         if let Some(text) = explain_unknown(message, serde_word, ours) {
             return text;
         }
@@ -60,7 +62,8 @@ fn distance(a: &str, b: &str) -> usize {
         let mut row = Vec::with_capacity(previous.len());
         row.push(i + 1);
         for (j, to) in b.iter().enumerate() {
-            let at = |cells: &[usize], index: usize| cells.get(index).copied().unwrap_or(usize::MAX / 2);
+            let at =
+                |cells: &[usize], index: usize| cells.get(index).copied().unwrap_or(usize::MAX / 2);
             let replaced = at(&previous, j) + usize::from(from != to);
             let mut best = replaced.min(at(&previous, j + 1) + 1).min(at(&row, j) + 1);
             let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(to) && b.get(j - 1) == Some(from);

@@ -13,7 +13,8 @@ const SPANS: [(&str, u64); 4] = [("h", 3_600_000), ("min", 60_000), ("s", 1000),
 fn read(text: &str, units: &[(&str, u64)]) -> Result<u64, String> {
     let names = || units.iter().rev().map(|(unit, _)| *unit).collect::<Vec<_>>().join(", ");
     let form = || format!("write a whole number, one blank and one of {}", names());
-    let (number, unit) = text.split_once(' ').ok_or_else(|| near(text, units).unwrap_or_else(form))?;
+    let (number, unit) =
+        text.split_once(' ').ok_or_else(|| near(text, units).unwrap_or_else(form))?;
     let number = whole(number).ok_or_else(form)?;
     let Some((_, factor)) = units.iter().find(|(known, _)| *known == unit) else {
         return Err(near(text, units).unwrap_or_else(form));
@@ -149,7 +150,9 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused() {
-        for bad in ["", " ", "x", "-1 B", "1.5 KiB", "01 B", "1  B", "1 B ", "99999999999 TiB", "1 s"] {
+        for bad in
+            ["", " ", "x", "-1 B", "1.5 KiB", "01 B", "1  B", "1 B ", "99999999999 TiB", "1 s"]
+        {
             assert!(bad.parse::<Bytes>().is_err(), "{bad}");
         }
     }

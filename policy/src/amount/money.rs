@@ -119,7 +119,8 @@ impl FromStr for Money {
         if fraction.len() > 6 {
             return Err(fail("it has parts below a millionth"));
         }
-        let micros = micros(units, fraction, negative).ok_or_else(|| fail("it is no number in range"))?;
+        let micros =
+            micros(units, fraction, negative).ok_or_else(|| fail("it is no number in range"))?;
         Ok(Self { micros, currency })
     }
 }
@@ -171,7 +172,8 @@ impl FromStr for Rate {
     type Err = AmountError;
     fn from_str(text: &str) -> Result<Self, AmountError> {
         let fail = |rule: &str| AmountError::new("a rate such as 5.00 EUR/day", text, rule);
-        let (limit, per) = text.split_once('/').ok_or_else(|| fail("end it with /day or /month"))?;
+        let (limit, per) =
+            text.split_once('/').ok_or_else(|| fail("end it with /day or /month"))?;
         let per = match per {
             "day" => Period::Day,
             "month" => Period::Month,
@@ -199,14 +201,31 @@ mod tests {
 
     #[test]
     fn at_least_two_decimals_are_shown() {
-        for (text, shown) in [("5 EUR", "5.00 EUR"), ("0.0005 EUR", "0.0005 EUR"), ("1.100 USD", "1.10 USD")] {
+        for (text, shown) in
+            [("5 EUR", "5.00 EUR"), ("0.0005 EUR", "0.0005 EUR"), ("1.100 USD", "1.10 USD")]
+        {
             assert_eq!(text.parse::<Money>().unwrap().to_string(), shown);
         }
     }
 
     #[test]
     fn other_texts_are_refused() {
-        for bad in ["", "5", "5EUR", "5 eur", "5 EURO", "1,5 EUR", "1. EUR", ".5 EUR", "0.0000001 EUR", "01 EUR", "+1 EUR", "1 EUR ", "9999999999999999 EUR", "1.x EUR"] {
+        for bad in [
+            "",
+            "5",
+            "5EUR",
+            "5 eur",
+            "5 EURO",
+            "1,5 EUR",
+            "1. EUR",
+            ".5 EUR",
+            "0.0000001 EUR",
+            "01 EUR",
+            "+1 EUR",
+            "1 EUR ",
+            "9999999999999999 EUR",
+            "1.x EUR",
+        ] {
             assert!(bad.parse::<Money>().is_err(), "{bad}");
         }
     }

@@ -84,11 +84,11 @@ pub struct Caller {
     pub token: Option<TokenId>,
     /// What it may call.
     pub can: CallScope,
-    kind: Kind,
+    pub(crate) kind: Kind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     Token,
     Anonymous,
     Capsule,
@@ -97,7 +97,13 @@ enum Kind {
 impl Caller {
     /// The bearer of a verified token.
     #[must_use]
-    pub fn new(org: OrgId, environment: EnvironmentId, subject: &str, token: Option<TokenId>, can: CallScope) -> Self {
+    pub fn new(
+        org: OrgId,
+        environment: EnvironmentId,
+        subject: &str,
+        token: Option<TokenId>,
+        can: CallScope,
+    ) -> Self {
         Self { org, environment, subject: subject.into(), token, can, kind: Kind::Token }
     }
 
@@ -105,7 +111,14 @@ impl Caller {
     #[must_use]
     pub fn anonymous(org: OrgId, environment: EnvironmentId) -> Self {
         let can = CallScope::none();
-        Self { org, environment, subject: "anonymous".into(), token: None, can, kind: Kind::Anonymous }
+        Self {
+            org,
+            environment,
+            subject: "anonymous".into(),
+            token: None,
+            can,
+            kind: Kind::Anonymous,
+        }
     }
 
     /// The same caller behind a tool call: what may be called is then the tool entries' to say (see

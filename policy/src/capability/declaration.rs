@@ -117,7 +117,6 @@ declarations! {
     }
 }
 
-
 /// All that a manifest declares.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -237,8 +236,15 @@ mod tests {
             anonymous = true
         "#;
         let declared: Declarations = toml::from_str(text).unwrap();
-        let names: Vec<String> = declared.list().iter().map(|(name, optional)| format!("{name}{}", if *optional { "?" } else { "" })).collect();
-        assert_eq!(names.join(" "), "http.issues secret.token kv.cache? files.work tool.csv emit.rows config clocks random logging budget serve");
+        let names: Vec<String> = declared
+            .list()
+            .iter()
+            .map(|(name, optional)| format!("{name}{}", if *optional { "?" } else { "" }))
+            .collect();
+        assert_eq!(
+            names.join(" "),
+            "http.issues secret.token kv.cache? files.work tool.csv emit.rows config clocks random logging budget serve"
+        );
         assert!(CapabilityKind::ALL.iter().all(|kind| declared.has(*kind)));
         let json = crate::canonical::to_vec(&declared).unwrap();
         assert_eq!(serde_json::from_slice::<Declarations>(&json).unwrap(), declared);
@@ -246,8 +252,14 @@ mod tests {
 
     #[test]
     fn unknown_keys_are_refused_with_a_suggestion() {
-        let said = toml::from_str::<Declarations>("[http.a]\nmethod = [\"GET\"]").unwrap_err().message().to_owned();
-        assert_eq!(crate::explain_serde(&said), "unknown key \"method\"; did you mean \"methods\"?");
+        let said = toml::from_str::<Declarations>("[http.a]\nmethod = [\"GET\"]")
+            .unwrap_err()
+            .message()
+            .to_owned();
+        assert_eq!(
+            crate::explain_serde(&said),
+            "unknown key \"method\"; did you mean \"methods\"?"
+        );
         let said = toml::from_str::<Declarations>("[htp.a]").unwrap_err().message().to_owned();
         assert!(crate::explain_serde(&said).contains("\"http\""), "{said}");
         assert!(toml::from_str::<Declarations>("").unwrap().list().is_empty());

@@ -72,7 +72,9 @@ impl fmt::Display for Access {
 }
 
 /// What data carries with it when one capsule hands it to another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Label {
     /// Read from the tenant's stores: kv, files, configuration.
@@ -226,7 +228,11 @@ impl FromStr for GuestPath {
             return Err(fail(&format!("it is absolute; did you mean \"/{text}\"?")));
         };
         let plain = |part: &str| {
-            !part.is_empty() && part != "." && part != ".." && !part.contains('\\') && !part.chars().any(char::is_control)
+            !part.is_empty()
+                && part != "."
+                && part != ".."
+                && !part.contains('\\')
+                && !part.chars().any(char::is_control)
         };
         if text.len() > 256 || !rest.split('/').all(plain) {
             return Err(fail("use at most 256 bytes, without `.`, `..`, `\\` and empty segments"));
@@ -292,8 +298,16 @@ fn bare() -> String {
 
 /// Headers that frame or route a message, and so are never a place for a secret.
 const FRAMING: [&str; 10] = [
-    "host", "content-length", "transfer-encoding", "connection", "te", "trailer", "upgrade", "expect",
-    "content-type", "keep-alive",
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+    "content-type",
+    "keep-alive",
 ];
 
 impl TryFrom<RawPlace> for SecretPlace {
@@ -320,7 +334,10 @@ impl TryFrom<RawPlace> for SecretPlace {
 fn header_name(name: &str) -> Result<Box<str>, PatternError> {
     let fail = |rule: &str| PatternError::new("a header for a secret", name, rule);
     let lower = name.to_ascii_lowercase();
-    if lower.is_empty() || lower.len() > 128 || !lower.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
+    if lower.is_empty()
+        || lower.len() > 128
+        || !lower.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    {
         return Err(fail("use letters, digits and hyphens"));
     }
     if FRAMING.contains(&lower.as_str()) {
@@ -361,14 +378,23 @@ mod tests {
         let set = LabelSet::from(vec![Label::SecretDerived, Label::TenantData, Label::TenantData]);
         assert_eq!(serde_json::to_string(&set).unwrap(), r#"["tenant-data","secret-derived"]"#);
         assert_eq!(set.to_string(), r#""tenant-data", "secret-derived""#);
-        assert_eq!(set.beyond(LabelSet::EMPTY.with(Label::TenantData)).to_string(), r#""secret-derived""#);
-        assert!(set.covers(LabelSet::EMPTY) && !LabelSet::EMPTY.covers(set) && LabelSet::EMPTY.is_empty());
+        assert_eq!(
+            set.beyond(LabelSet::EMPTY.with(Label::TenantData)).to_string(),
+            r#""secret-derived""#
+        );
+        assert!(
+            set.covers(LabelSet::EMPTY)
+                && !LabelSet::EMPTY.covers(set)
+                && LabelSet::EMPTY.is_empty()
+        );
         assert_eq!(LabelSet::EMPTY.union(set), set);
     }
 
     #[test]
     fn a_secret_has_exactly_one_place() {
-        let place: SecretPlace = toml::from_str("http = \"issues\"\nheader = \"Authorization\"\nformat = \"Bearer {}\"").unwrap();
+        let place: SecretPlace =
+            toml::from_str("http = \"issues\"\nheader = \"Authorization\"\nformat = \"Bearer {}\"")
+                .unwrap();
         assert_eq!(place.slot, SecretSlot::Header("authorization".into()));
         let json = serde_json::to_value(&place).unwrap();
         assert_eq!(json["header"], "authorization");
@@ -389,7 +415,10 @@ mod tests {
         for slot in ["query = \"key\"", "body = \"key\""] {
             let place: SecretPlace = toml::from_str(&format!("http = \"a\"\n{slot}")).unwrap();
             assert_eq!(&*place.format, "{}");
-            assert_eq!(toml::from_str::<SecretPlace>(&toml::to_string(&place).unwrap()).unwrap(), place);
+            assert_eq!(
+                toml::from_str::<SecretPlace>(&toml::to_string(&place).unwrap()).unwrap(),
+                place
+            );
         }
     }
 

@@ -4,7 +4,10 @@
 //! it whatever principal, resource and context are, and no forbid applies to it at all. Everything else is
 //! asked, so a mistake here can cost time but never allows what a policy would refuse.
 
-use cedar_policy::{ActionConstraint, Effect, EntityTypeName, EntityUid, Policy, PrincipalConstraint, ResourceConstraint};
+use cedar_policy::{
+    ActionConstraint, Effect, EntityTypeName, EntityUid, Policy, PrincipalConstraint,
+    ResourceConstraint,
+};
 
 use crate::request::HostAction;
 
@@ -31,9 +34,12 @@ impl Asked {
 }
 
 fn is_settled(policies: &[Policy], action: HostAction) -> bool {
-    let about: Vec<&Policy> = policies.iter().filter(|policy| concerns(policy, action.as_str())).collect();
-    let forbidden = about.iter().any(|policy| policy.effect() == Effect::Forbid && may_concern_hosts(policy));
-    !forbidden && about.iter().any(|policy| policy.effect() == Effect::Permit && is_unconditional(policy))
+    let about: Vec<&Policy> =
+        policies.iter().filter(|policy| concerns(policy, action.as_str())).collect();
+    let forbidden =
+        about.iter().any(|policy| policy.effect() == Effect::Forbid && may_concern_hosts(policy));
+    !forbidden
+        && about.iter().any(|policy| policy.effect() == Effect::Permit && is_unconditional(policy))
 }
 
 /// Whether the policy's action scope includes the action of this id.
@@ -56,7 +62,9 @@ fn is_type(name: &EntityTypeName, expected: &str) -> bool {
 /// Whether a forbid can apply to an installation: one about callers alone cannot.
 fn may_concern_hosts(policy: &Policy) -> bool {
     match policy.principal_constraint() {
-        PrincipalConstraint::Is(name) | PrincipalConstraint::IsIn(name, _) => is_type(&name, "Installation"),
+        PrincipalConstraint::Is(name) | PrincipalConstraint::IsIn(name, _) => {
+            is_type(&name, "Installation")
+        }
         PrincipalConstraint::Eq(uid) => is_type(uid.type_name(), "Installation"),
         PrincipalConstraint::Any | PrincipalConstraint::In(_) => true,
     }

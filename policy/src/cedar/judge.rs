@@ -1,10 +1,13 @@
 //! The two questions: may this caller call, and may this host call be made.
 
-use cedar_policy::{Authorizer, Context, Decision as Verdict, Entities, Entity, EntityUid, PolicySet, Request, Response, RestrictedExpression};
+use cedar_policy::{
+    Authorizer, Context, Decision as Verdict, Entities, Entity, EntityUid, PolicySet, Request,
+    Response, RestrictedExpression,
+};
 
+use super::OperatorPolicy;
 use super::cache::Answer;
 use super::subject::{self, Unaskable, text};
-use super::OperatorPolicy;
 use crate::authorise::Caller;
 use crate::capability::{CapabilityKind, CapabilityRef};
 use crate::code::Code;
@@ -27,7 +30,12 @@ impl OperatorPolicy {
     ///
     /// # Errors
     /// The denial, which names the policy that decided.
-    pub fn judge_call(&self, installation: &Installation, caller: &Caller, function: &FunctionName) -> Result<(), Box<Denial>> {
+    pub fn judge_call(
+        &self,
+        installation: &Installation,
+        caller: &Caller,
+        function: &FunctionName,
+    ) -> Result<(), Box<Denial>> {
         let tool = if caller.is_tool() { "tool" } else { "" };
         let (org, environment) = (caller.org.as_str(), caller.environment.as_str());
         let anonymous = if caller.is_anonymous() { "anonymous" } else { "" };
@@ -43,7 +51,11 @@ impl OperatorPolicy {
     ///
     /// # Errors
     /// The denial, which names the policy that decided.
-    pub fn judge_host_call(&self, installation: &Installation, call: &HostCall<'_>) -> Result<(), Box<Denial>> {
+    pub fn judge_host_call(
+        &self,
+        installation: &Installation,
+        call: &HostCall<'_>,
+    ) -> Result<(), Box<Denial>> {
         let action = call.action();
         if !self.mentions(action) {
             return Ok(());
@@ -71,14 +83,17 @@ impl OperatorPolicy {
     }
 
     fn ask(&self, question: Result<Question, Unaskable>, policies: &PolicySet) -> Result<(), No> {
-        let response = question.and_then(|question| self.put(question, policies)).map_err(No::Unaskable)?;
+        let response =
+            question.and_then(|question| self.put(question, policies)).map_err(No::Unaskable)?;
         // A policy that errors is skipped by the evaluator, and a skipped forbid would allow.
         if let Some(error) = response.diagnostics().errors().next() {
             return Err(No::Errored(error.to_string()));
         }
         match response.decision() {
             Verdict::Allow => Ok(()),
-            Verdict::Deny => Err(No::Forbidden(response.diagnostics().reason().map(ToString::to_string).min())),
+            Verdict::Deny => {
+                Err(No::Forbidden(response.diagnostics().reason().map(ToString::to_string).min()))
+            }
         }
     }
 
@@ -88,8 +103,10 @@ impl OperatorPolicy {
         let context = context.into_iter().map(|(name, value)| (name.to_owned(), value));
         let context = Context::from_pairs(context).map_err(|error| error.to_string())?;
         let schema = Some(&self.schema);
-        let request = Request::new(principal, action, resource, context, schema).map_err(|error| error.to_string())?;
-        let entities = Entities::from_entities(entities, schema).map_err(|error| error.to_string())?;
+        let request = Request::new(principal, action, resource, context, schema)
+            .map_err(|error| error.to_string())?;
+        let entities =
+            Entities::from_entities(entities, schema).map_err(|error| error.to_string())?;
         Ok(Authorizer::new().is_authorized(&request, policies, &entities))
     }
 }
@@ -105,7 +122,11 @@ fn key(installation: &Installation, parts: &[&str]) -> Digest {
     Digest::of(&text)
 }
 
-fn call_question(installation: &Installation, caller: &Caller, function: &FunctionName) -> Result<Question, Unaskable> {
+fn call_question(
+    installation: &Installation,
+    caller: &Caller,
+    function: &FunctionName,
+) -> Result<Question, Unaskable> {
     let mut entities = installation.subject().entities()?;
     let (principal, caller_entity) = subject::caller(caller)?;
     entities.push(caller_entity);
@@ -121,7 +142,11 @@ fn call_question(installation: &Installation, caller: &Caller, function: &Functi
     })
 }
 
-fn host_question(installation: &Installation, action: &'static str, shape: &Shape) -> Result<Question, Unaskable> {
+fn host_question(
+    installation: &Installation,
+    action: &'static str,
+    shape: &Shape,
+) -> Result<Question, Unaskable> {
     let mut entities = installation.subject().entities()?;
     let (resource, above) = subject::capability(&shape.capability)?;
     entities.extend(above);
@@ -149,7 +174,9 @@ impl Shape {
             HostCall::Http(request) => {
                 // The entry that allows it; an order of entries is fixed by their names.
                 let right = installation.allow_http(request, crate::LabelSet::EMPTY).ok();
-                let capability = right.map_or(CapabilityRef::of(CapabilityKind::Http), |right| right.capability().clone());
+                let capability = right.map_or(CapabilityRef::of(CapabilityKind::Http), |right| {
+                    right.capability().clone()
+                });
                 Self { capability, context: http_context(request) }
             }
             HostCall::Kv(request) => Self {
@@ -161,20 +188,37 @@ impl Shape {
             },
             HostCall::Files(request) => {
                 let right = installation.allow_files(request, crate::LabelSet::EMPTY).ok();
-                let capability = right.map_or(CapabilityRef::of(CapabilityKind::Files), |right| right.capability().clone());
+                let capability = right.map_or(CapabilityRef::of(CapabilityKind::Files), |right| {
+                    right.capability().clone()
+                });
                 let operation = request.op().as_str().to_owned();
-                Self { capability, context: vec![("path", request.path().to_owned()), ("operation", operation)] }
-            }
-            HostCall::Tool(request) => {
-                let right = installation.rights().tools().iter().find(|right| right.name().as_str() == request.tool());
-                let capsule = right.map_or_else(String::new, |right| right.granted().capsule.to_string());
                 Self {
-                    capability: named(CapabilityKind::Tool, request.tool()),
-                    context: vec![("capsule", capsule), ("function", request.function().to_owned())],
+                    capability,
+                    context: vec![("path", request.path().to_owned()), ("operation", operation)],
                 }
             }
-            HostCall::Secret(request) => Self { capability: named(CapabilityKind::Secret, request.name()), context: vec![] },
-            HostCall::Emit(request) => Self { capability: named(CapabilityKind::Emit, request.emitter()), context: vec![] },
+            HostCall::Tool(request) => {
+                let right = installation
+                    .rights()
+                    .tools()
+                    .iter()
+                    .find(|right| right.name().as_str() == request.tool());
+                let capsule =
+                    right.map_or_else(String::new, |right| right.granted().capsule.to_string());
+                Self {
+                    capability: named(CapabilityKind::Tool, request.tool()),
+                    context: vec![
+                        ("capsule", capsule),
+                        ("function", request.function().to_owned()),
+                    ],
+                }
+            }
+            HostCall::Secret(request) => {
+                Self { capability: named(CapabilityKind::Secret, request.name()), context: vec![] }
+            }
+            HostCall::Emit(request) => {
+                Self { capability: named(CapabilityKind::Emit, request.emitter()), context: vec![] }
+            }
             HostCall::Config(request) => Self {
                 capability: CapabilityRef::of(CapabilityKind::Config),
                 context: vec![("key", request.key().to_owned())],
@@ -206,7 +250,12 @@ enum No {
 }
 
 impl No {
-    fn denial(self, policy: &OperatorPolicy, operation: String, on: Option<CapabilityRef>) -> Box<Denial> {
+    fn denial(
+        self,
+        policy: &OperatorPolicy,
+        operation: String,
+        on: Option<CapabilityRef>,
+    ) -> Box<Denial> {
         let (code, reason, remedy) = match self {
             Self::Forbidden(None) => (
                 Code::PolicyNoPermit,
@@ -227,7 +276,8 @@ impl No {
                 "ask the operator to correct the policy".to_owned(),
             ),
         };
-        let denial = Denial { capability: on, ..Denial::new(code, Layer::Operator, operation, reason) };
+        let denial =
+            Denial { capability: on, ..Denial::new(code, Layer::Operator, operation, reason) };
         Box::new(if remedy.is_empty() { denial } else { denial.fix(remedy) })
     }
 }

@@ -49,8 +49,13 @@ impl PolicySources {
     /// What a new home gets.
     #[must_use]
     pub fn starter() -> Self {
-        let policy = PolicyText { name: "starter.cedar".to_owned(), text: super::STARTER_POLICY.to_owned() };
-        Self { limits: Some(super::STARTER_LIMITS.to_owned()), policies: vec![policy], ..Self::default() }
+        let policy =
+            PolicyText { name: "starter.cedar".to_owned(), text: super::STARTER_POLICY.to_owned() };
+        Self {
+            limits: Some(super::STARTER_LIMITS.to_owned()),
+            policies: vec![policy],
+            ..Self::default()
+        }
     }
 }
 
@@ -90,7 +95,12 @@ impl OperatorPolicy {
         let mut errors = Vec::new();
         let bytes: usize = sources.policies.iter().map(|file| file.text.len()).sum();
         if bytes > BYTES_MAX {
-            return Err(vec![error(Code::PolicyTooLarge, "", None, format!("the bundle has {bytes} bytes"))]);
+            return Err(vec![error(
+                Code::PolicyTooLarge,
+                "",
+                None,
+                format!("the bundle has {bytes} bytes"),
+            )]);
         }
         let (policies, notes) = read_all(&sources.policies, &mut errors);
         let ceiling = read_ceiling(sources, &mut errors);
@@ -99,14 +109,17 @@ impl OperatorPolicy {
         let (Some(schema), true) = (schema, errors.is_empty()) else { return Err(errors) };
         let all = set_of(policies.iter(), &mut errors);
         validate(&schema, &all, &notes, &mut errors);
-        if errors.is_empty() && !policies.iter().any(|policy| policy.effect() == cedar_policy::Effect::Permit) {
+        if errors.is_empty()
+            && !policies.iter().any(|policy| policy.effect() == cedar_policy::Effect::Permit)
+        {
             errors.push(error(Code::PolicyEmpty, "", None, "no policy permits anything"));
         }
         let slice = |action: &str, errors: &mut Vec<PolicyError>| {
             set_of(policies.iter().filter(|policy| asked::concerns(policy, action)), errors)
         };
         let call = slice("call", &mut errors);
-        let host = HostAction::ALL.map(|action| (action, slice(action.as_str(), &mut errors))).into();
+        let host =
+            HostAction::ALL.map(|action| (action, slice(action.as_str(), &mut errors))).into();
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -114,7 +127,18 @@ impl OperatorPolicy {
         // INVARIANT: the sources hold strings only, which have a canonical form.
         let hash = canonical::digest(&(sources, POLICY_SCHEMA)).unwrap_or(Digest::ZERO);
         let region = sources.region.clone();
-        Ok(Self { hash, schema, call, host, asked, notes, ceiling, peers, region, cache: Cache::default() })
+        Ok(Self {
+            hash,
+            schema,
+            call,
+            host,
+            asked,
+            notes,
+            ceiling,
+            peers,
+            region,
+            cache: Cache::default(),
+        })
     }
 }
 
@@ -149,7 +173,10 @@ fn read_peers(sources: &PolicySources, errors: &mut Vec<PolicyError>) -> PeerMap
 }
 
 /// Every policy under its `@id`, with its file and `@reason`.
-fn read_all(files: &[PolicyText], errors: &mut Vec<PolicyError>) -> (Vec<Policy>, BTreeMap<String, Note>) {
+fn read_all(
+    files: &[PolicyText],
+    errors: &mut Vec<PolicyError>,
+) -> (Vec<Policy>, BTreeMap<String, Note>) {
     let (mut policies, mut notes) = (Vec::new(), BTreeMap::new());
     for file in files {
         let set: PolicySet = match file.text.parse() {
@@ -160,14 +187,24 @@ fn read_all(files: &[PolicyText], errors: &mut Vec<PolicyError>) -> (Vec<Policy>
             }
         };
         if set.templates().next().is_some() {
-            errors.push(error(Code::PolicyTemplate, &file.name, None, "templates are not used: name principal and resource"));
+            errors.push(error(
+                Code::PolicyTemplate,
+                &file.name,
+                None,
+                "templates are not used: name principal and resource",
+            ));
         }
         for policy in set.policies() {
             match annotated(policy, &file.name) {
                 Err(cause) => errors.push(cause),
                 Ok((id, note)) => {
                     if notes.insert(id.clone(), note).is_some() {
-                        errors.push(error(Code::PolicyDuplicate, &file.name, None, format!("@id(\"{id}\") is used twice")));
+                        errors.push(error(
+                            Code::PolicyDuplicate,
+                            &file.name,
+                            None,
+                            format!("@id(\"{id}\") is used twice"),
+                        ));
                     }
                     policies.push(policy.new_id(PolicyId::new(id)));
                 }
@@ -175,13 +212,20 @@ fn read_all(files: &[PolicyText], errors: &mut Vec<PolicyError>) -> (Vec<Policy>
         }
     }
     if policies.len() > POLICIES_MAX {
-        errors.push(error(Code::PolicyTooLarge, "", None, format!("the bundle has {} policies", policies.len())));
+        errors.push(error(
+            Code::PolicyTooLarge,
+            "",
+            None,
+            format!("the bundle has {} policies", policies.len()),
+        ));
     }
     (policies, notes)
 }
 
 fn syntax(file: &PolicyText, cause: &cedar_policy::ParseErrors) -> PolicyError {
-    let offset = miette::Diagnostic::labels(cause).and_then(|mut labels| labels.next()).map(|label| label.offset());
+    let offset = miette::Diagnostic::labels(cause)
+        .and_then(|mut labels| labels.next())
+        .map(|label| label.offset());
     let before = offset.and_then(|offset| file.text.get(..offset));
     let line = before.map(|before| before.matches('\n').count() + 1);
     error(Code::PolicySyntax, &file.name, line, cause.to_string())
@@ -191,15 +235,28 @@ fn annotated(policy: &Policy, file: &str) -> Result<(String, Note), PolicyError>
     let given = |key: &str| policy.annotation(key).map(str::trim).filter(|text| !text.is_empty());
     let Some(id) = given("id") else {
         let start = policy.to_cedar().unwrap_or_default().chars().take(60).collect::<String>();
-        return Err(error(Code::PolicyNoId, file, None, format!("write @id(\"a-name\") before `{}`", start.trim())));
+        return Err(error(
+            Code::PolicyNoId,
+            file,
+            None,
+            format!("write @id(\"a-name\") before `{}`", start.trim()),
+        ));
     };
     let Some(reason) = given("reason") else {
-        return Err(error(Code::PolicyNoReason, file, None, format!("write @reason(\"why\") under @id(\"{id}\")")));
+        return Err(error(
+            Code::PolicyNoReason,
+            file,
+            None,
+            format!("write @reason(\"why\") under @id(\"{id}\")"),
+        ));
     };
     Ok((id.to_owned(), Note { file: file.to_owned(), reason: reason.to_owned() }))
 }
 
-fn set_of<'a>(policies: impl Iterator<Item = &'a Policy>, errors: &mut Vec<PolicyError>) -> PolicySet {
+fn set_of<'a>(
+    policies: impl Iterator<Item = &'a Policy>,
+    errors: &mut Vec<PolicyError>,
+) -> PolicySet {
     let mut set = PolicySet::new();
     for policy in policies {
         if let Err(cause) = set.add(policy.clone()) {
@@ -209,12 +266,21 @@ fn set_of<'a>(policies: impl Iterator<Item = &'a Policy>, errors: &mut Vec<Polic
     set
 }
 
-fn validate(schema: &Schema, policies: &PolicySet, notes: &BTreeMap<String, Note>, errors: &mut Vec<PolicyError>) {
+fn validate(
+    schema: &Schema,
+    policies: &PolicySet,
+    notes: &BTreeMap<String, Note>,
+    errors: &mut Vec<PolicyError>,
+) {
     let result = Validator::new(schema.clone()).validate(policies, ValidationMode::Strict);
     let found = result
         .validation_errors()
         .map(|cause| (cause.policy_id().to_string(), cause.to_string()))
-        .chain(result.validation_warnings().map(|cause| (cause.policy_id().to_string(), cause.to_string())));
+        .chain(
+            result
+                .validation_warnings()
+                .map(|cause| (cause.policy_id().to_string(), cause.to_string())),
+        );
     for (id, message) in found {
         let file = notes.get(&id).map_or("", |note| &note.file);
         errors.push(error(Code::PolicyInvalid, file, None, message));

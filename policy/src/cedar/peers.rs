@@ -61,7 +61,10 @@ impl PeerMap {
     }
 
     /// Reads the file. `anchors` holds the PEM files beside it by name.
-    pub(super) fn parse(text: &str, anchors: &BTreeMap<String, String>) -> Result<Self, (Option<usize>, String)> {
+    pub(super) fn parse(
+        text: &str,
+        anchors: &BTreeMap<String, String>,
+    ) -> Result<Self, (Option<usize>, String)> {
         let file: File = toml::from_str(text).map_err(|error| toml_error(text, &error))?;
         let mut map = BTreeMap::new();
         for entry in file.peer {
@@ -101,12 +104,19 @@ impl Entry {
     fn resolve(self, anchors: &BTreeMap<String, String>) -> Result<Peer, String> {
         let Self { origin, address, anchor } = self;
         let anchor = match (origin.scheme, anchor) {
-            (Scheme::Https, None) => return Err(format!("`{origin}` needs an anchor, the PEM file that it trusts")),
-            (Scheme::Http, Some(_)) => return Err(format!("`{origin}` is not https and has no use for an anchor")),
+            (Scheme::Https, None) => {
+                return Err(format!("`{origin}` needs an anchor, the PEM file that it trusts"));
+            }
+            (Scheme::Http, Some(_)) => {
+                return Err(format!("`{origin}` is not https and has no use for an anchor"));
+            }
             (Scheme::Http, None) => None,
             (Scheme::Https, Some(name)) => {
                 let pem = anchors.get(&name);
-                Some(pem.cloned().ok_or_else(|| format!("there is no file `{name}` beside peers.toml"))?)
+                Some(
+                    pem.cloned()
+                        .ok_or_else(|| format!("there is no file `{name}` beside peers.toml"))?,
+                )
             }
         };
         if address.port() == 0 {
@@ -138,7 +148,8 @@ mod tests {
 
     #[test]
     fn mistakes_are_named_with_their_line() {
-        let (line, said) = PeerMap::parse(&GOOD.replace("address", "adress"), &anchors()).unwrap_err();
+        let (line, said) =
+            PeerMap::parse(&GOOD.replace("address", "adress"), &anchors()).unwrap_err();
         assert_eq!(line, Some(3));
         assert!(said.contains("\"address\""), "{said}");
         for (text, why) in [

@@ -30,15 +30,34 @@ pub(crate) struct Subject {
 impl Subject {
     pub(crate) fn new(key: &InstallationKey, facts: &CapsuleFacts, rights: &Rights) -> Self {
         let capabilities: Vec<String> = rights.granted().map(ToString::to_string).collect();
-        let mut kinds: Vec<String> = rights.granted().map(|granted| granted.kind.to_string()).collect();
+        let mut kinds: Vec<String> =
+            rights.granted().map(|granted| granted.kind.to_string()).collect();
         kinds.dedup();
         let version = facts.version.to_string();
-        let parts = [key.to_string(), facts.name.to_string(), version, facts.digest.to_string(), facts.signer.to_string()];
+        let parts = [
+            key.to_string(),
+            facts.name.to_string(),
+            version,
+            facts.digest.to_string(),
+            facts.signer.to_string(),
+        ];
         // No part holds a line break, so the joined text has one reading.
-        let identity = Digest::of(parts.iter().chain(&capabilities).cloned().collect::<Vec<_>>().join("\n").as_bytes());
+        let identity = Digest::of(
+            parts.iter().chain(&capabilities).cloned().collect::<Vec<_>>().join("\n").as_bytes(),
+        );
         let [_, capsule, version, digest, signer] = parts;
         let publisher = facts.name.publisher.to_string();
-        Self { key: key.clone(), capsule, publisher, version, digest, signer, capabilities, kinds, identity }
+        Self {
+            key: key.clone(),
+            capsule,
+            publisher,
+            version,
+            digest,
+            signer,
+            capabilities,
+            kinds,
+            identity,
+        }
     }
 
     pub(super) const fn identity(&self) -> &Digest {
@@ -53,7 +72,10 @@ impl Subject {
     pub(super) fn entities(&self) -> Result<Vec<Entity>, Unaskable> {
         let capsule = uid("Capsule", &self.capsule)?;
         let publisher = uid("Publisher", &self.publisher)?;
-        let (environment, org) = (environment(&self.key.org, &self.key.environment)?, uid("Org", self.key.org.as_str())?);
+        let (environment, org) = (
+            environment(&self.key.org, &self.key.environment)?,
+            uid("Org", self.key.org.as_str())?,
+        );
         let attributes = [
             ("id", text(self.key.id.as_str())),
             ("tenant", text(self.key.org.as_str())),
@@ -76,7 +98,10 @@ impl Subject {
     }
 }
 
-fn environment(org: &impl AsRef<str>, environment: &impl AsRef<str>) -> Result<EntityUid, Unaskable> {
+fn environment(
+    org: &impl AsRef<str>,
+    environment: &impl AsRef<str>,
+) -> Result<EntityUid, Unaskable> {
     uid("Environment", &format!("{}/{}", org.as_ref(), environment.as_ref()))
 }
 
@@ -94,7 +119,9 @@ pub(super) fn caller(caller: &Caller) -> Result<(EntityUid, Entity), Unaskable> 
 }
 
 /// A capability, with its kind above it.
-pub(super) fn capability(capability: &CapabilityRef) -> Result<(EntityUid, Vec<Entity>), Unaskable> {
+pub(super) fn capability(
+    capability: &CapabilityRef,
+) -> Result<(EntityUid, Vec<Entity>), Unaskable> {
     let kind = capability.kind.as_str();
     let of_kind = uid("Capability", kind)?;
     let name = capability.name.as_ref().map_or("", |name| name.as_str());
@@ -125,7 +152,8 @@ fn entity<const A: usize, const P: usize>(
     attributes: [(&str, RestrictedExpression); A],
     parents: [EntityUid; P],
 ) -> Result<Entity, Unaskable> {
-    let attributes: HashMap<_, _> = attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let attributes: HashMap<_, _> =
+        attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     Entity::new(id, attributes, HashSet::from(parents)).map_err(|error| error.to_string())
 }
 

@@ -27,7 +27,14 @@ impl<'a> Refusal<'a> {
         self.installation.key.file()
     }
 
-    fn deny(self, code: Code, layer: Layer, on: CapabilityRef, reason: String, remedy: String) -> Box<Denial> {
+    fn deny(
+        self,
+        code: Code,
+        layer: Layer,
+        on: CapabilityRef,
+        reason: String,
+        remedy: String,
+    ) -> Box<Denial> {
         Box::new(Denial::new(code, layer, self.operation, reason).on(on).fix(remedy))
     }
 
@@ -44,7 +51,14 @@ impl<'a> Refusal<'a> {
     }
 
     /// `add "POST" to grants.http.issues.methods in FILE`, or the author's version of it.
-    fn add(self, code: Code, layer: Layer, on: CapabilityRef, field: &str, value: &str) -> Box<Denial> {
+    fn add(
+        self,
+        code: Code,
+        layer: Layer,
+        on: CapabilityRef,
+        field: &str,
+        value: &str,
+    ) -> Box<Denial> {
         let (reason, remedy) = match layer {
             Layer::Manifest => (
                 format!("{} declares {on}, but not this in `{field}`", self.installation.capsule),
@@ -77,7 +91,12 @@ impl<'a> Refusal<'a> {
     }
 
     /// Some declaration allows it: what do the grants say?
-    fn http_grant(self, request: &HttpRequest, declared: &CapabilityName, labels: LabelSet) -> Box<Denial> {
+    fn http_grant(
+        self,
+        request: &HttpRequest,
+        declared: &CapabilityName,
+        labels: LabelSet,
+    ) -> Box<Denial> {
         let grant = |right: &HttpRight| {
             let granted = right.granted();
             fit(&granted.origin, granted.methods, &granted.paths, request)
@@ -85,7 +104,8 @@ impl<'a> Refusal<'a> {
         let best = self.installation.rights().http().iter().max_by_key(|right| grant(right));
         match best.map(|right| (grant(right), right)) {
             Some((Fit::All, right)) if !right.granted().clears.covers(labels) => {
-                let (on, missing) = (right.capability().clone(), labels.beyond(right.granted().clears));
+                let (on, missing) =
+                    (right.capability().clone(), labels.beyond(right.granted().clears));
                 self.label(on, missing)
             }
             Some((fit @ (Fit::Origin | Fit::Path), right)) => {
@@ -98,14 +118,23 @@ impl<'a> Refusal<'a> {
         }
     }
 
-    fn http_field(self, request: &HttpRequest, layer: Layer, name: &CapabilityName, fit: Fit) -> Box<Denial> {
+    fn http_field(
+        self,
+        request: &HttpRequest,
+        layer: Layer,
+        name: &CapabilityName,
+        fit: Fit,
+    ) -> Box<Denial> {
         let on = CapabilityRef::named(CapabilityKind::Http, name.clone());
         match fit {
             Fit::Nothing => {
                 let origin = request.origin();
                 let (reason, remedy) = match layer {
                     Layer::Manifest => (
-                        format!("{} declares no http entry for {origin}", self.installation.capsule),
+                        format!(
+                            "{} declares no http entry for {origin}",
+                            self.installation.capsule
+                        ),
                         format!("declare an http entry with origin = \"{origin}\" {REPUBLISH}"),
                     ),
                     _ => (
@@ -116,7 +145,9 @@ impl<'a> Refusal<'a> {
                 self.deny(Code::HttpOrigin, layer, on, reason, remedy)
             }
             Fit::Origin => self.add(Code::HttpPath, layer, on, "paths", request.path()),
-            Fit::Path | Fit::All => self.add(Code::HttpMethod, layer, on, "methods", request.method().as_str()),
+            Fit::Path | Fit::All => {
+                self.add(Code::HttpMethod, layer, on, "methods", request.method().as_str())
+            }
         }
     }
 
@@ -127,17 +158,29 @@ impl<'a> Refusal<'a> {
         let on = right.capability().clone();
         if request.key().len() > KvRequest::KEY_MAX {
             let reason = format!("a key has at most {} bytes", KvRequest::KEY_MAX);
-            return self.deny(Code::KvKey, Layer::Operator, on, reason, "use a shorter key".to_owned());
+            return self.deny(
+                Code::KvKey,
+                Layer::Operator,
+                on,
+                reason,
+                "use a shorter key".to_owned(),
+            );
         }
         if let Some((layer, prefix)) = kv_prefix(right, request) {
             let reason = format!("the key does not begin with `{prefix}`");
             let remedy = match layer {
-                Layer::Manifest => format!("use a key under `{prefix}`, or widen capabilities.{on}.prefix {REPUBLISH}"),
-                _ => format!("use a key under `{prefix}`, or widen grants.{on}.prefix in {}", self.file()),
+                Layer::Manifest => format!(
+                    "use a key under `{prefix}`, or widen capabilities.{on}.prefix {REPUBLISH}"
+                ),
+                _ => format!(
+                    "use a key under `{prefix}`, or widen grants.{on}.prefix in {}",
+                    self.file()
+                ),
             };
             return self.deny(Code::KvKey, layer, on, reason, remedy);
         }
-        let access = [(Layer::Manifest, right.declared().access), (Layer::Grant, right.granted().access)];
+        let access =
+            [(Layer::Manifest, right.declared().access), (Layer::Grant, right.granted().access)];
         match access.iter().find(|(_, access)| !kv_access(*access, request)) {
             Some((layer, access)) => {
                 let needed = if request.operation().writes() { "write" } else { "read" };
@@ -147,17 +190,28 @@ impl<'a> Refusal<'a> {
         }
     }
 
-    fn access(self, code: Code, layer: Layer, on: CapabilityRef, has: &str, needed: &str) -> Box<Denial> {
+    fn access(
+        self,
+        code: Code,
+        layer: Layer,
+        on: CapabilityRef,
+        has: &str,
+        needed: &str,
+    ) -> Box<Denial> {
         let reason = format!("access is `{has}`, and this needs to {needed}");
         let remedy = match layer {
-            Layer::Manifest => format!("declare access = \"read-write\" in [capabilities.{on}] {REPUBLISH}"),
+            Layer::Manifest => {
+                format!("declare access = \"read-write\" in [capabilities.{on}] {REPUBLISH}")
+            }
             _ => format!("set access = \"read-write\" in [grants.{on}] of {}", self.file()),
         };
         self.deny(code, layer, on, reason, remedy)
     }
 
     pub(super) fn files(self, request: &FileRequest, labels: LabelSet) -> Box<Denial> {
-        let Some(right) = self.installation.file_right(request) else { return self.no_mount(request) };
+        let Some(right) = self.installation.file_right(request) else {
+            return self.no_mount(request);
+        };
         let on = right.capability().clone();
         match file_layer(right, request) {
             Some((layer, access)) => {
@@ -171,11 +225,20 @@ impl<'a> Refusal<'a> {
     fn no_mount(self, request: &FileRequest) -> Box<Denial> {
         let mut declared = self.installation.rights().declared.files.iter();
         match declared.find(|(_, entry)| request.is_below(entry.mount.as_str())) {
-            Some((name, _)) => self.not_granted(CapabilityRef::named(CapabilityKind::Files, name.clone())),
+            Some((name, _)) => {
+                self.not_granted(CapabilityRef::named(CapabilityKind::Files, name.clone()))
+            }
             None => {
                 let reason = format!("{} declares no mount there", self.installation.capsule);
-                let remedy = format!("use a path below a declared mount, or declare one {REPUBLISH}");
-                self.deny(Code::FilesPath, Layer::Manifest, CapabilityRef::of(CapabilityKind::Files), reason, remedy)
+                let remedy =
+                    format!("use a path below a declared mount, or declare one {REPUBLISH}");
+                self.deny(
+                    Code::FilesPath,
+                    Layer::Manifest,
+                    CapabilityRef::of(CapabilityKind::Files),
+                    reason,
+                    remedy,
+                )
             }
         }
     }
@@ -184,7 +247,8 @@ impl<'a> Refusal<'a> {
         let rights = self.installation.rights();
         let found = rights.tools().iter().find(|right| right.name().as_str() == request.tool());
         let Some(right) = found else { return self.named(CapabilityKind::Tool, request.tool()) };
-        let declared = right.declared().functions.iter().any(|known| known.as_str() == request.function());
+        let declared =
+            right.declared().functions.iter().any(|known| known.as_str() == request.function());
         let layer = if declared { Layer::Grant } else { Layer::Manifest };
         let function = crate::id::shown(request.function());
         self.add(Code::ToolFunction, layer, right.capability().clone(), "functions", &function)
@@ -194,9 +258,12 @@ impl<'a> Refusal<'a> {
     pub(super) fn named(self, kind: CapabilityKind, name: &str) -> Box<Denial> {
         let declared = self.installation.rights().declared.list();
         let named = |capability: &CapabilityRef| {
-            capability.kind == kind && capability.name.as_ref().is_some_and(|known| known.as_str() == name)
+            capability.kind == kind
+                && capability.name.as_ref().is_some_and(|known| known.as_str() == name)
         };
-        if let Some((capability, _)) = declared.into_iter().find(|(capability, _)| named(capability)) {
+        if let Some((capability, _)) =
+            declared.into_iter().find(|(capability, _)| named(capability))
+        {
             return self.not_granted(capability);
         }
         match name.parse() {
@@ -220,13 +287,15 @@ impl<'a> Refusal<'a> {
 
 /// The layer whose prefix does not hold the key.
 fn kv_prefix(right: &KvRight, request: &KvRequest) -> Option<(Layer, String)> {
-    let prefixes = [(Layer::Manifest, &right.declared().prefix), (Layer::Grant, &right.granted().prefix)];
+    let prefixes =
+        [(Layer::Manifest, &right.declared().prefix), (Layer::Grant, &right.granted().prefix)];
     let refuses = prefixes.into_iter().find(|(_, prefix)| !prefix.allows(request.key()));
     refuses.map(|(layer, prefix)| (layer, prefix.to_string()))
 }
 
 fn file_layer(right: &FilesRight, request: &FileRequest) -> Option<(Layer, String)> {
-    let access = [(Layer::Manifest, right.declared().access), (Layer::Grant, right.granted().access)];
+    let access =
+        [(Layer::Manifest, right.declared().access), (Layer::Grant, right.granted().access)];
     let refuses = access.into_iter().find(|(_, access)| !file_access(*access, request));
     refuses.map(|(layer, access)| (layer, access.to_string()))
 }

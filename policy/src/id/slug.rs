@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::IdError;
 use crate::text::string_form;
 
-const SLUG_RULE: &str = "use 1 to 63 of a-z, 0-9 and inner hyphens, starting with a letter or digit";
+const SLUG_RULE: &str =
+    "use 1 to 63 of a-z, 0-9 and inner hyphens, starting with a letter or digit";
 
 fn is_slug(text: &str) -> bool {
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
@@ -143,7 +144,9 @@ impl fmt::Display for CapsuleName {
 string_form!(CapsuleName, "CapsuleName", "a capsule name: publisher/name");
 
 /// An installation's full address.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(deny_unknown_fields)]
 pub struct InstallationKey {
     /// The environment it belongs to.

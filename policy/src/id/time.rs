@@ -14,7 +14,9 @@ use crate::text::{decimal, string_form};
 const DAY_MS: u64 = 86_400_000;
 
 /// Milliseconds since 1970-01-01 UTC. Serialised as a decimal string, shown as RFC 3339.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct Timestamp(#[serde(with = "decimal")] pub u64);
 
 impl Timestamp {

@@ -21,7 +21,10 @@ fn write(value: u128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 
 fn read(text: &str) -> Option<u128> {
     // The first character holds the top three bits alone: a larger one would overflow.
-    if text.len() != 26 || !text.bytes().next()?.is_ascii_digit() || text.as_bytes().first()? > &b'7' {
+    if text.len() != 26
+        || !text.bytes().next()?.is_ascii_digit()
+        || text.as_bytes().first()? > &b'7'
+    {
         return None;
     }
     text.bytes().try_fold(0u128, |value, byte| {
@@ -110,7 +113,14 @@ mod tests {
         let good = CallId::from_u128(u128::MAX).to_string();
         assert_eq!(good, "7ZZZZZZZZZZZZZZZZZZZZZZZZZ");
         let lower = good.to_lowercase();
-        for bad in ["", "8ZZZZZZZZZZZZZZZZZZZZZZZZZ", "7", &lower, "7ZZZZZZZZZZZZZZZZZZZZZZZZI", "AZZZZZZZZZZZZZZZZZZZZZZZZZ"] {
+        for bad in [
+            "",
+            "8ZZZZZZZZZZZZZZZZZZZZZZZZZ",
+            "7",
+            &lower,
+            "7ZZZZZZZZZZZZZZZZZZZZZZZZI",
+            "AZZZZZZZZZZZZZZZZZZZZZZZZZ",
+        ] {
             assert!(bad.parse::<CallId>().is_err(), "{bad}");
         }
     }

@@ -30,7 +30,8 @@ impl Installation {
         policy: &OperatorPolicy,
         revision: u64,
     ) -> Result<Self, Vec<Denial>> {
-        let key = InstallationKey { environment: spec.environment.clone(), id, org: spec.tenant.clone() };
+        let key =
+            InstallationKey { environment: spec.environment.clone(), id, org: spec.tenant.clone() };
         let mut check = Check { file: key.file(), spec: &spec, facts, denials: Vec::new() };
         check.pinned();
         check.grants();
@@ -73,8 +74,14 @@ impl Installation {
     }
 }
 
-fn kill_subject(key: &InstallationKey, facts: &CapsuleFacts, rights: &Rights, policy: &OperatorPolicy) -> KillSubject {
-    let mut capabilities: Vec<CapabilityKind> = rights.granted().map(|granted| granted.kind).collect();
+fn kill_subject(
+    key: &InstallationKey,
+    facts: &CapsuleFacts,
+    rights: &Rights,
+    policy: &OperatorPolicy,
+) -> KillSubject {
+    let mut capabilities: Vec<CapabilityKind> =
+        rights.granted().map(|granted| granted.kind).collect();
     capabilities.sort();
     capabilities.dedup();
     KillSubject {
@@ -106,7 +113,11 @@ impl Check<'_> {
         let (spec, facts) = (self.spec, self.facts);
         if spec.schema != InstallationSpec::SCHEMA {
             let operation = format!("schema = {}", spec.schema);
-            self.deny(Code::InstallationSchema, operation, "this version of soma reads schema 1".into());
+            self.deny(
+                Code::InstallationSchema,
+                operation,
+                "this version of soma reads schema 1".into(),
+            );
         }
         if spec.capsule != facts.name {
             let reason = format!("the pinned content is {}", facts.name);
@@ -167,10 +178,19 @@ impl Check<'_> {
 
     fn unknown<T>(&mut self, capability: &CapabilityRef, known: &BTreeMap<CapabilityName, T>) {
         let names: Vec<&str> = known.keys().map(CapabilityName::as_str).collect();
-        let hint = capability.name.as_ref().map(|name| did_you_mean(name.as_str(), &names)).unwrap_or_default();
+        let hint = capability
+            .name
+            .as_ref()
+            .map(|name| did_you_mean(name.as_str(), &names))
+            .unwrap_or_default();
         let fix = format!("remove [grants.{capability}] from {}{hint}", self.file);
         let reason = format!("{} declares no {capability}", self.facts.name);
-        let denial = Denial::new(Code::GrantUnknown, Layer::Manifest, format!("[grants.{capability}]"), reason);
+        let denial = Denial::new(
+            Code::GrantUnknown,
+            Layer::Manifest,
+            format!("[grants.{capability}]"),
+            reason,
+        );
         self.denials.push(denial.on(capability.clone()).fix(fix));
     }
 
@@ -183,7 +203,12 @@ impl Check<'_> {
             }
             let fix = format!("add [grants.{capability}] to {}", self.file);
             let reason = format!("{} does not work without it", self.facts.name);
-            let denial = Denial::new(Code::GrantMissing, Layer::Grant, format!("[grants.{capability}]"), reason);
+            let denial = Denial::new(
+                Code::GrantMissing,
+                Layer::Grant,
+                format!("[grants.{capability}]"),
+                reason,
+            );
             self.denials.push(denial.on(capability).fix(fix));
         }
     }
@@ -202,7 +227,10 @@ impl Check<'_> {
                     operation,
                     format!("it is placed into requests of http.{http}, which is not granted"),
                 )
-                .fix(format!("add [grants.http.{http}] to {}, or remove [grants.{capability}]", self.file)),
+                .fix(format!(
+                    "add [grants.http.{http}] to {}, or remove [grants.{capability}]",
+                    self.file
+                )),
                 Some(grant) if !grant.origin.is_exact_https() => Denial::new(
                     Code::ManifestSecretPlace,
                     Layer::Manifest,
@@ -220,10 +248,19 @@ impl Check<'_> {
         for (key, value) in &self.spec.config {
             let operation = format!("config.{key}");
             let denial = if !granted.contains(key) {
-                let fix = format!("add \"{key}\" to grants.config.keys in {}, or remove the value", self.file);
-                Denial::new(Code::ConfigUnknown, Layer::Grant, operation, "the key is not granted").fix(fix)
+                let fix = format!(
+                    "add \"{key}\" to grants.config.keys in {}, or remove the value",
+                    self.file
+                );
+                Denial::new(Code::ConfigUnknown, Layer::Grant, operation, "the key is not granted")
+                    .fix(fix)
             } else if value.len() > CONFIG_VALUE_MAX {
-                Denial::new(Code::InstallationBadValue, Layer::Grant, operation, "a value has at most 16 KiB")
+                Denial::new(
+                    Code::InstallationBadValue,
+                    Layer::Grant,
+                    operation,
+                    "a value has at most 16 KiB",
+                )
             } else {
                 continue;
             };
@@ -238,9 +275,16 @@ impl Check<'_> {
             if budget.limit.micros < 0 || budget.concurrent_calls == 0 {
                 let reason = "a budget is not negative and allows at least one call".to_owned();
                 self.denials.push(Denial::new(Code::BudgetBad, Layer::Grant, operation, reason));
-            } else if let Some(price) = price.filter(|price| price.currency != budget.limit.currency) {
+            } else if let Some(price) =
+                price.filter(|price| price.currency != budget.limit.currency)
+            {
                 let reason = format!("the price is in {}", price.currency);
-                self.denials.push(Denial::new(Code::BudgetCurrency, Layer::Budget, operation, reason));
+                self.denials.push(Denial::new(
+                    Code::BudgetCurrency,
+                    Layer::Budget,
+                    operation,
+                    reason,
+                ));
             }
         } else if let Some(price) = price.filter(|price| price.micros > 0) {
             let reason = format!("a call costs {price}, and there is no budget");

@@ -3,13 +3,13 @@
 use std::fmt::Display;
 
 use crate::capability::{
-    BudgetDeclaration, ClocksDeclaration, ConfigDeclaration, EmitDeclaration, FilesDeclaration, HttpDeclaration,
-    KvDeclaration, LoggingDeclaration, RandomDeclaration, SecretDeclaration, ServeDeclaration, ToolDeclaration,
-    Transfer,
+    BudgetDeclaration, ClocksDeclaration, ConfigDeclaration, EmitDeclaration, FilesDeclaration,
+    HttpDeclaration, KvDeclaration, LoggingDeclaration, RandomDeclaration, SecretDeclaration,
+    ServeDeclaration, ToolDeclaration, Transfer,
 };
 use crate::grant::{
-    BudgetGrant, ClocksGrant, ConfigGrant, EmitGrant, FilesGrant, HttpGrant, KvGrant, LoggingGrant, RandomGrant,
-    SecretGrant, ServeGrant, ToolGrant,
+    BudgetGrant, ClocksGrant, ConfigGrant, EmitGrant, FilesGrant, HttpGrant, KvGrant, LoggingGrant,
+    RandomGrant, SecretGrant, ServeGrant, ToolGrant,
 };
 
 /// A field that is wider than declared: `methods = POST`, and what was declared.
@@ -23,9 +23,19 @@ pub(super) struct Wider {
 pub(super) struct Found(Vec<Wider>);
 
 impl Found {
-    fn check(&mut self, fits: bool, field: &'static str, granted: impl Display, declared: impl Display) {
+    fn check(
+        &mut self,
+        fits: bool,
+        field: &'static str,
+        granted: impl Display,
+        declared: impl Display,
+    ) {
         if !fits {
-            self.0.push(Wider { field, granted: granted.to_string(), declared: declared.to_string() });
+            self.0.push(Wider {
+                field,
+                granted: granted.to_string(),
+                declared: declared.to_string(),
+            });
         }
     }
 
@@ -33,19 +43,40 @@ impl Found {
         self.check(granted <= declared, field, granted, declared);
     }
 
-    fn transfer(&mut self, field: &'static str, granted: Option<Transfer>, declared: Option<Transfer>) {
+    fn transfer(
+        &mut self,
+        field: &'static str,
+        granted: Option<Transfer>,
+        declared: Option<Transfer>,
+    ) {
         let Some(declared) = declared else { return };
         let fits = granted.is_some_and(|granted| declared.covers(&granted));
         let show = |t: Transfer| format!("request {}, response {}", t.request, t.response);
-        self.check(fits, field, granted.map_or_else(|| "no bound".to_owned(), show), show(declared));
+        self.check(
+            fits,
+            field,
+            granted.map_or_else(|| "no bound".to_owned(), show),
+            show(declared),
+        );
     }
 
-    fn each<T: Display>(&mut self, field: &'static str, granted: &[T], declared: &[T], covers: impl Fn(&T, &T) -> bool) {
+    fn each<T: Display>(
+        &mut self,
+        field: &'static str,
+        granted: &[T],
+        declared: &[T],
+        covers: impl Fn(&T, &T) -> bool,
+    ) {
         for item in granted {
             let fits = declared.iter().any(|known| covers(known, item));
             self.check(fits, field, item, list(declared));
         }
-        self.check(!granted.is_empty(), field, "nothing", "at least one; leave the table out instead");
+        self.check(
+            !granted.is_empty(),
+            field,
+            "nothing",
+            "at least one; leave the table out instead",
+        );
     }
 }
 
@@ -68,7 +99,12 @@ pub(super) trait Narrow<D> {
 impl Narrow<HttpDeclaration> for HttpGrant {
     fn check(&self, declared: &HttpDeclaration, found: &mut Found) {
         found.check(declared.origin.covers(&self.origin), "origin", &self.origin, &declared.origin);
-        found.check(declared.methods.covers(self.methods), "methods", self.methods, declared.methods);
+        found.check(
+            declared.methods.covers(self.methods),
+            "methods",
+            self.methods,
+            declared.methods,
+        );
         found.each("paths", &self.paths, &declared.paths, |known, path| known.covers(path));
         found.transfer("per_call", self.per_call, declared.per_call);
         found.transfer("per_day", self.per_day, declared.per_day);
@@ -98,8 +134,15 @@ impl Narrow<FilesDeclaration> for FilesGrant {
 impl Narrow<ToolDeclaration> for ToolGrant {
     fn check(&self, declared: &ToolDeclaration, found: &mut Found) {
         found.check(self.capsule == declared.capsule, "capsule", &self.capsule, &declared.capsule);
-        found.check(declared.version.covers(&self.version), "version", &self.version, &declared.version);
-        found.each("functions", &self.functions, &declared.functions, |known, function| known == function);
+        found.check(
+            declared.version.covers(&self.version),
+            "version",
+            &self.version,
+            &declared.version,
+        );
+        found.each("functions", &self.functions, &declared.functions, |known, function| {
+            known == function
+        });
     }
 }
 

@@ -2,13 +2,14 @@
 
 use crate::amount::Bytes;
 use crate::capability::{
-    Access, BudgetDeclaration, CapabilityKind, CapabilityRef, ClocksDeclaration, ConfigDeclaration, ConfigKey,
-    Declarations, EmitDeclaration, FilesDeclaration, GuestPath, HttpDeclaration, KvDeclaration, LoggingDeclaration,
-    RandomDeclaration, SecretDeclaration, SecretPlace, ServeDeclaration, ToolDeclaration, Transfer,
+    Access, BudgetDeclaration, CapabilityKind, CapabilityRef, ClocksDeclaration, ConfigDeclaration,
+    ConfigKey, Declarations, EmitDeclaration, FilesDeclaration, GuestPath, HttpDeclaration,
+    KvDeclaration, LoggingDeclaration, RandomDeclaration, SecretDeclaration, SecretPlace,
+    ServeDeclaration, ToolDeclaration, Transfer,
 };
 use crate::grant::{
-    BudgetGrant, ClocksGrant, ConfigGrant, EmitGrant, FilesGrant, Grants, HttpGrant, KvGrant, LoggingGrant,
-    RandomGrant, SecretGrant, ServeGrant, ToolGrant,
+    BudgetGrant, ClocksGrant, ConfigGrant, EmitGrant, FilesGrant, Grants, HttpGrant, KvGrant,
+    LoggingGrant, RandomGrant, SecretGrant, ServeGrant, ToolGrant,
 };
 use crate::id::{CapabilityName, CapsuleName, SecretName};
 
@@ -74,9 +75,10 @@ pub type ServeRight = Right<ServeDeclaration, ServeGrant>;
 
 fn narrower(declared: Option<Transfer>, granted: Option<Transfer>) -> Option<Transfer> {
     match (declared, granted) {
-        (Some(a), Some(b)) => {
-            Some(Transfer { request: a.request.min(b.request), response: a.response.min(b.response) })
-        }
+        (Some(a), Some(b)) => Some(Transfer {
+            request: a.request.min(b.request),
+            response: a.response.min(b.response),
+        }),
         (one, other) => one.or(other),
     }
 }
@@ -337,7 +339,10 @@ impl Rights {
     /// The prefix of a kv entry.
     #[must_use]
     pub fn kv_prefix(&self, name: &str) -> Option<&str> {
-        self.kv.iter().find(|right| right.name.as_str() == name).map(|right| right.granted.prefix.as_str())
+        self.kv
+            .iter()
+            .find(|right| right.name.as_str() == name)
+            .map(|right| right.granted.prefix.as_str())
     }
 
     /// Whether clocks are precise.

@@ -49,7 +49,20 @@ impl std::str::FromStr for Reason {
 }
 
 /// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Can wait.
@@ -151,7 +164,13 @@ impl Lift {
     /// The lift of an order.
     #[must_use]
     pub fn of(order: &KillOrder, reason: LiftReason, issued_at: Timestamp) -> Self {
-        Self { issued_at, lifts: order.hash(), order: order.id, reason, version: order.version.saturating_add(1) }
+        Self {
+            issued_at,
+            lifts: order.hash(),
+            order: order.id,
+            reason,
+            version: order.version.saturating_add(1),
+        }
     }
 }
 

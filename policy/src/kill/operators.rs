@@ -66,7 +66,10 @@ impl Operators {
     ///
     /// # Errors
     /// When the quorum is zero or more than there are persons, or a key stands there twice.
-    pub fn new(quorum: usize, operators: impl IntoIterator<Item = Operator>) -> Result<Self, OperatorsError> {
+    pub fn new(
+        quorum: usize,
+        operators: impl IntoIterator<Item = Operator>,
+    ) -> Result<Self, OperatorsError> {
         let mut persons = BTreeMap::new();
         for operator in operators {
             if persons.insert(operator.key, operator.person).is_some() {

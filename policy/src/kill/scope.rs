@@ -4,7 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::capability::CapabilityKind;
-use crate::id::{CapsuleName, Digest, Fingerprint, InstallationKey, OrgId, PublisherName, RegionId};
+use crate::id::{
+    CapsuleName, Digest, Fingerprint, InstallationKey, OrgId, PublisherName, RegionId,
+};
 use crate::pattern::VersionRange;
 use crate::suggest::did_you_mean;
 use crate::text::string_form;
@@ -83,7 +85,10 @@ impl FromStr for KillScope {
         }
         let fail = |why: String| ScopeError { text: text.to_owned(), why };
         let Some((kind, value)) = text.split_once(':') else {
-            return Err(fail(format!("write KIND:VALUE or everything{}", did_you_mean(text, KINDS))));
+            return Err(fail(format!(
+                "write KIND:VALUE or everything{}",
+                did_you_mean(text, KINDS)
+            )));
         };
         read(kind, value).map_err(fail)
     }
@@ -102,7 +107,9 @@ fn read(kind: &str, value: &str) -> Result<KillScope, String> {
         "tenant" => KillScope::Tenant(parse(value)?),
         "installation" => KillScope::Installation(parse(value)?),
         "region" => KillScope::Region(parse(value)?),
-        other => return Err(format!("the kinds are {}{}", KINDS.join(", "), did_you_mean(other, KINDS))),
+        other => {
+            return Err(format!("the kinds are {}{}", KINDS.join(", "), did_you_mean(other, KINDS)));
+        }
     })
 }
 
@@ -135,4 +142,8 @@ impl fmt::Display for KillScope {
     }
 }
 
-string_form!(KillScope, "KillScope", "a kill scope: digest:, capsule:NAME[@RANGE], publisher: … or everything");
+string_form!(
+    KillScope,
+    "KillScope",
+    "a kill scope: digest:, capsule:NAME[@RANGE], publisher: … or everything"
+);

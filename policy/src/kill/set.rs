@@ -6,7 +6,9 @@ use semver::Version;
 
 use super::KillScope;
 use crate::capability::CapabilityKind;
-use crate::id::{CapsuleName, Digest, Fingerprint, InstallationKey, OrderId, OrgId, PublisherName, RegionId};
+use crate::id::{
+    CapsuleName, Digest, Fingerprint, InstallationKey, OrderId, OrgId, PublisherName, RegionId,
+};
 use crate::pattern::VersionRange;
 
 /// What may be stopped: one installation as it would run.
@@ -62,7 +64,9 @@ impl KillSet {
         match scope.clone() {
             KillScope::Everything => self.everything = Some(order),
             KillScope::Digest(digest) => drop(self.digests.insert(digest, order)),
-            KillScope::Capsule(name, range) => self.capsules.entry(name).or_default().push((range, order)),
+            KillScope::Capsule(name, range) => {
+                self.capsules.entry(name).or_default().push((range, order))
+            }
             KillScope::Publisher(name) => drop(self.publishers.insert(name, order)),
             KillScope::Signer(key) => drop(self.signers.insert(key, order)),
             KillScope::Capability(kind) => drop(self.capabilities.insert(kind, order)),
@@ -99,12 +103,18 @@ impl KillSet {
             .or_else(|| self.signers.get(&subject.signer).copied())
             .or_else(|| self.capsule(subject))
             .or_else(|| self.tool(subject))
-            .or_else(|| subject.capabilities.iter().find_map(|kind| self.capabilities.get(kind)).copied())
-            .or_else(|| subject.region.as_ref().and_then(|region| self.regions.get(region)).copied())
+            .or_else(|| {
+                subject.capabilities.iter().find_map(|kind| self.capabilities.get(kind)).copied()
+            })
+            .or_else(|| {
+                subject.region.as_ref().and_then(|region| self.regions.get(region)).copied()
+            })
     }
 
     fn capsule(&self, subject: &KillSubject) -> Option<OrderId> {
-        let hits = |range: &Option<VersionRange>| range.as_ref().is_none_or(|r| r.allows(&subject.version));
+        let hits = |range: &Option<VersionRange>| {
+            range.as_ref().is_none_or(|r| r.allows(&subject.version))
+        };
         let orders = self.capsules.get(&subject.capsule)?;
         orders.iter().find(|(range, _)| hits(range)).map(|(_, order)| *order)
     }

@@ -81,7 +81,11 @@ impl KillState {
     ///
     /// # Errors
     /// When the host keeps too many documents.
-    pub fn accept_order(&mut self, signed: Signed<KillOrder>, now: Uptime) -> Result<bool, KillError> {
+    pub fn accept_order(
+        &mut self,
+        signed: Signed<KillOrder>,
+        now: Uptime,
+    ) -> Result<bool, KillError> {
         let key = (signed.document.id, signed.document.hash());
         self.room_for(self.orders.contains_key(&key))?;
         Ok(merge(&mut self.orders, key, signed, now))
@@ -150,7 +154,10 @@ impl KillState {
     #[must_use]
     pub fn set(&self, operators: &Operators, now: Uptime) -> KillSet {
         let stands = |entry: &&Entry<KillOrder>| {
-            matches!(self.standing(entry, operators, now), Standing::Complete | Standing::Suspended { .. })
+            matches!(
+                self.standing(entry, operators, now),
+                Standing::Complete | Standing::Suspended { .. }
+            )
         };
         let standing = self.orders.values().filter(stands);
         KillSet::of(standing.map(|entry| (&entry.document.scope, entry.document.id)))

@@ -100,7 +100,9 @@ fn check_name(ascii: &str) -> Result<(), &'static str> {
     // What ends in a number is an address to every resolver: only the plain dotted form is one meaning.
     let last = ascii.rsplit('.').next().unwrap_or_default();
     let numeric = last.bytes().all(|b| b.is_ascii_digit()) || last.starts_with("0x");
-    if numeric && ascii.parse::<std::net::Ipv4Addr>().map(|ip| ip.to_string()).as_deref() != Ok(ascii) {
+    if numeric
+        && ascii.parse::<std::net::Ipv4Addr>().map(|ip| ip.to_string()).as_deref() != Ok(ascii)
+    {
         return Err("an IPv4 address is four plain decimal numbers");
     }
     Ok(())
@@ -168,7 +170,11 @@ impl FromStr for HostPattern {
         let suffix = |rest: &str| -> Result<Box<str>, PatternError> {
             let name = canonical_host(rest).map_err(&fail)?;
             let wild = rest.contains('*') || name.parse::<IpAddr>().is_ok() || !name.contains('.');
-            if wild { Err(fail("a wildcard needs a name of two labels or more behind it")) } else { Ok(name.into()) }
+            if wild {
+                Err(fail("a wildcard needs a name of two labels or more behind it"))
+            } else {
+                Ok(name.into())
+            }
         };
         let form = match text {
             "**" => Form::AnyName,
@@ -185,7 +191,10 @@ impl FromStr for HostPattern {
 }
 
 fn wildcard_hint(text: &str) -> String {
-    let rest = text.rsplit_once('*').map(|(_, rest)| rest.trim_start_matches(['.', '-'])).unwrap_or_default();
+    let rest = text
+        .rsplit_once('*')
+        .map(|(_, rest)| rest.trim_start_matches(['.', '-']))
+        .unwrap_or_default();
     if rest.is_empty() {
         return "a wildcard is a whole label in front".to_owned();
     }
@@ -204,7 +213,11 @@ impl fmt::Display for HostPattern {
     }
 }
 
-string_form!(HostPattern, "HostPattern", "a host: api.example.org, *.example.org, **.example.org or **");
+string_form!(
+    HostPattern,
+    "HostPattern",
+    "a host: api.example.org, *.example.org, **.example.org or **"
+);
 
 /// Scheme, host pattern and port: which servers an http entry is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -249,7 +262,9 @@ impl FromStr for OriginPattern {
             return Err(fail("an origin has no user name".to_owned()));
         }
         if let Some((host, _)) = rest.split_once(['/', '?', '#']) {
-            return Err(fail(format!("an origin has no path; did you mean \"{scheme}://{host}\"?")));
+            return Err(fail(format!(
+                "an origin has no path; did you mean \"{scheme}://{host}\"?"
+            )));
         }
         let (host, port) = split_port(rest, scheme).map_err(fail)?;
         let host = host.parse().map_err(|e: PatternError| fail(e.rule))?;
@@ -340,8 +355,26 @@ mod tests {
     #[test]
     fn ambiguous_hosts_are_refused() {
         for bad in [
-            "", ".", "a.", ".a", "a..b", "a b", "a/b", "-a.example", "127.1", "0x7f.0.0.1", "0177.0.0.1", "2130706433",
-            "[::1", "[fe80::1%25eth0]", "[1.2.3.4]", "a@b", "a%2eb", "exa\u{0}mple", "1.2.3.4.5", "256.1.1.1",
+            "",
+            ".",
+            "a.",
+            ".a",
+            "a..b",
+            "a b",
+            "a/b",
+            "-a.example",
+            "127.1",
+            "0x7f.0.0.1",
+            "0177.0.0.1",
+            "2130706433",
+            "[::1",
+            "[fe80::1%25eth0]",
+            "[1.2.3.4]",
+            "a@b",
+            "a%2eb",
+            "exa\u{0}mple",
+            "1.2.3.4.5",
+            "256.1.1.1",
         ] {
             let kept = bad.parse::<HostPattern>();
             assert!(kept.is_err(), "{bad:?} became {kept:?}");
@@ -359,7 +392,13 @@ mod tests {
         assert!(host("**").allows("anything.example"));
         assert!(!host("**").allows("10.0.0.1"));
         assert!(!host("**").allows("::1"));
-        for (bad, hint) in [("*", "\"**\""), ("api*.example.org", "\"*.example.org\""), ("a.*.org", "whole label"), ("*.org", "two labels"), ("*.1.2.3.4", "two labels")] {
+        for (bad, hint) in [
+            ("*", "\"**\""),
+            ("api*.example.org", "\"*.example.org\""),
+            ("a.*.org", "whole label"),
+            ("*.org", "two labels"),
+            ("*.1.2.3.4", "two labels"),
+        ] {
             let said = bad.parse::<HostPattern>().unwrap_err().to_string();
             assert!(said.contains(hint), "{said}");
         }
@@ -387,7 +426,10 @@ mod tests {
             assert!(said.contains(hint), "{bad}: {said}");
         }
         assert!("https://*.a.example".parse::<Origin>().is_err());
-        assert_eq!("https://[::1]:8443".parse::<Origin>().unwrap().to_string(), "https://[::1]:8443");
+        assert_eq!(
+            "https://[::1]:8443".parse::<Origin>().unwrap().to_string(),
+            "https://[::1]:8443"
+        );
     }
 
     fn name() -> impl Strategy<Value = String> {
@@ -395,8 +437,11 @@ mod tests {
     }
 
     fn pattern() -> impl Strategy<Value = HostPattern> {
-        (prop_oneof![Just(""), Just("*."), Just("**.")], name(), any::<bool>())
-            .prop_map(|(front, name, any)| if any && front == "**." { host("**") } else { host(&format!("{front}{name}")) })
+        (prop_oneof![Just(""), Just("*."), Just("**.")], name(), any::<bool>()).prop_map(
+            |(front, name, any)| {
+                if any && front == "**." { host("**") } else { host(&format!("{front}{name}")) }
+            },
+        )
     }
 
     proptest! {

@@ -153,7 +153,9 @@ impl fmt::Display for IpRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Form::Public => f.write_str("public"),
-            Form::Net(net) if net.prefix_len() == net.max_prefix_len() => write!(f, "{}", net.addr()),
+            Form::Net(net) if net.prefix_len() == net.max_prefix_len() => {
+                write!(f, "{}", net.addr())
+            }
             Form::Net(net) => write!(f, "{net}"),
         }
     }
@@ -215,15 +217,22 @@ mod tests {
         for good in ["public", "8.8.8.8", "8.8.8.0/24", "2606:4700::/32"] {
             assert_eq!(good.parse::<IpRule>().unwrap().to_string(), good);
         }
-        for (bad, hint) in [("8.8.8.8/24", "\"8.8.8.0/24\""), ("pubic", "\"public\""), ("8.8.8.8/33", "network"), ("", "network")] {
+        for (bad, hint) in [
+            ("8.8.8.8/24", "\"8.8.8.0/24\""),
+            ("pubic", "\"public\""),
+            ("8.8.8.8/33", "network"),
+            ("", "network"),
+        ] {
             let said = bad.parse::<IpRule>().unwrap_err().to_string();
             assert!(said.contains(hint), "{said}");
         }
     }
 
     fn rule() -> impl Strategy<Value = IpRule> {
-        let v4 = (any::<u32>(), 0u8..=32).prop_map(|(ip, bits)| IpNet::new(Ipv4Addr::from(ip).into(), bits).unwrap());
-        let v6 = (any::<u128>(), 0u8..=128).prop_map(|(ip, bits)| IpNet::new(Ipv6Addr::from(ip).into(), bits).unwrap());
+        let v4 = (any::<u32>(), 0u8..=32)
+            .prop_map(|(ip, bits)| IpNet::new(Ipv4Addr::from(ip).into(), bits).unwrap());
+        let v6 = (any::<u128>(), 0u8..=128)
+            .prop_map(|(ip, bits)| IpNet::new(Ipv6Addr::from(ip).into(), bits).unwrap());
         prop_oneof![
             Just(IpRule::PUBLIC),
             v4.prop_map(|net| IpRule(Form::Net(net.trunc()))),

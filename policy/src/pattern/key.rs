@@ -66,7 +66,9 @@ mod tests {
 
     #[test]
     fn empty_long_and_wild_prefixes_are_refused() {
-        for (bad, hint) in [("", "empty"), ("a*", "\"a\""), ("a\n", "control"), (&"x".repeat(257), "256")] {
+        for (bad, hint) in
+            [("", "empty"), ("a*", "\"a\""), ("a\n", "control"), (&"x".repeat(257), "256")]
+        {
             let said = bad.parse::<KeyPrefix>().unwrap_err().to_string();
             assert!(said.contains(hint), "{said}");
         }

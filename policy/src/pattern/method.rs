@@ -108,7 +108,9 @@ impl Serialize for MethodSet {
 impl<'de> Deserialize<'de> for MethodSet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let methods = Vec::<Method>::deserialize(deserializer)?;
-        Self::of(methods).ok_or_else(|| de::Error::custom("`methods` is empty; name one, or leave the entry out"))
+        Self::of(methods).ok_or_else(|| {
+            de::Error::custom("`methods` is empty; name one, or leave the entry out")
+        })
     }
 }
 
@@ -131,7 +133,13 @@ mod tests {
 
     #[test]
     fn unknown_methods_get_a_hint() {
-        for (bad, hint) in [("get", "\"GET\""), ("PSOT", "\"POST\""), ("CONNECT", "never sent"), ("TRACE", "never sent"), ("BREW", "use one of")] {
+        for (bad, hint) in [
+            ("get", "\"GET\""),
+            ("PSOT", "\"POST\""),
+            ("CONNECT", "never sent"),
+            ("TRACE", "never sent"),
+            ("BREW", "use one of"),
+        ] {
             let said = bad.parse::<Method>().unwrap_err().to_string();
             assert!(said.contains(hint), "{said}");
         }

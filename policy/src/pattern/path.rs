@@ -54,7 +54,8 @@ fn matches(pattern: &[Segment], rest: Option<&str>) -> bool {
         Some((segment, tail)) => (segment.is_empty(), tail.len() + 1),
         None => (rest.is_empty(), 0),
     };
-    let after = |rest: &'_ str, kept: usize| if kept == 0 { None } else { Some(rest.len() - kept + 1) };
+    let after =
+        |rest: &'_ str, kept: usize| if kept == 0 { None } else { Some(rest.len() - kept + 1) };
     match (first, rest) {
         (Segment::Deep, None) => matches(pattern_rest, None),
         (Segment::Deep, Some(text)) => {
@@ -69,7 +70,9 @@ fn matches(pattern: &[Segment], rest: Option<&str>) -> bool {
         }
         (Segment::Exact(exact), Some(text)) => match text.strip_prefix(&**exact) {
             Some("") => matches(pattern_rest, None),
-            Some(tail) => tail.strip_prefix('/').is_some_and(|tail| matches(pattern_rest, Some(tail))),
+            Some(tail) => {
+                tail.strip_prefix('/').is_some_and(|tail| matches(pattern_rest, Some(tail)))
+            }
             None => false,
         },
     }
@@ -155,8 +158,8 @@ pub(crate) fn canonical_segment(part: &str) -> Result<String, &'static str> {
             }
             b'\\' => return Err("a backslash has no single meaning"),
             // RFC 3986 pchar; anything else has to be percent-encoded by the sender.
-            b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'='
-            | b':' | b'@' => out.push(char::from(byte)),
+            b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+'
+            | b',' | b';' | b'=' | b':' | b'@' => out.push(char::from(byte)),
             _ if byte.is_ascii_alphanumeric() => out.push(char::from(byte)),
             _ => return Err("it has a character that must be percent-encoded"),
         }
@@ -166,7 +169,8 @@ pub(crate) fn canonical_segment(part: &str) -> Result<String, &'static str> {
 
 fn push_encoded(pair: [u8; 2], out: &mut String) -> Result<(), &'static str> {
     let mut decoded = [0u8; 1];
-    hex::decode_to_slice(pair, &mut decoded).map_err(|_| "`%` is followed by two hexadecimal digits")?;
+    hex::decode_to_slice(pair, &mut decoded)
+        .map_err(|_| "`%` is followed by two hexadecimal digits")?;
     let [byte] = decoded;
     match byte {
         b'.' => return Err("an encoded dot has no single meaning"),
@@ -207,7 +211,11 @@ mod tests {
             ("/", vec!["/"], vec!["", "/a", "//"]),
             ("/a", vec!["/a"], vec!["/a/", "/ab", "/", "/b"]),
             ("/a/", vec!["/a/"], vec!["/a"]),
-            ("/repos/*/issues", vec!["/repos/x/issues"], vec!["/repos//issues", "/repos/x/y/issues", "/repos/issues"]),
+            (
+                "/repos/*/issues",
+                vec!["/repos/x/issues"],
+                vec!["/repos//issues", "/repos/x/y/issues", "/repos/issues"],
+            ),
             ("/a/**", vec!["/a", "/a/", "/a/b", "/a/b/c/"], vec!["/b", "/ab"]),
             ("/**/end", vec!["/end", "/a/end", "/a/b/end"], vec!["/end/", "/a"]),
             ("/**", vec!["/", "/a", "/a//b"], vec!["", "a"]),
@@ -249,9 +257,12 @@ mod tests {
 
     fn pattern() -> impl Strategy<Value = PathPattern> {
         let segment = prop_oneof![Just("a"), Just("b"), Just("*"), Just("**")];
-        (prop::collection::vec(segment, 1..6), any::<bool>()).prop_filter_map("at most two **", |(parts, slash)| {
-            format!("/{}{}", parts.join("/"), if slash { "/" } else { "" }).parse().ok()
-        })
+        (prop::collection::vec(segment, 1..6), any::<bool>()).prop_filter_map(
+            "at most two **",
+            |(parts, slash)| {
+                format!("/{}{}", parts.join("/"), if slash { "/" } else { "" }).parse().ok()
+            },
+        )
     }
 
     proptest! {

@@ -122,29 +122,60 @@ mod tests {
 
     #[test]
     fn wider_ranges_cover_narrower_ones() {
-        for (outer, inner) in [("*", "^1"), ("^1", "^1.2"), ("^1.2", "=1.2.3"), (">=1", "^2"), ("^1", "~1.3"), ("<2", "1.*"), ("^0.3", "^0.3.1"), ("=1.2.3", ">2, <1")] {
+        for (outer, inner) in [
+            ("*", "^1"),
+            ("^1", "^1.2"),
+            ("^1.2", "=1.2.3"),
+            (">=1", "^2"),
+            ("^1", "~1.3"),
+            ("<2", "1.*"),
+            ("^0.3", "^0.3.1"),
+            ("=1.2.3", ">2, <1"),
+        ] {
             assert!(range(outer).covers(&range(inner)), "{outer} {inner}");
         }
-        for (outer, inner) in [("^1.2", "^1"), ("=1.2.3", "^1.2"), ("^1", ">=1"), ("^0.3", "^0.4"), ("^1", "^1.0.0-rc.1"), ("<=1.2", "<=1.3")] {
+        for (outer, inner) in [
+            ("^1.2", "^1"),
+            ("=1.2.3", "^1.2"),
+            ("^1", ">=1"),
+            ("^0.3", "^0.4"),
+            ("^1", "^1.0.0-rc.1"),
+            ("<=1.2", "<=1.3"),
+        ] {
             assert!(!range(outer).covers(&range(inner)), "{outer} {inner}");
         }
     }
 
     #[test]
     fn other_texts_get_a_hint() {
-        for (bad, hint) in [("v1.2", "\"^1.2\""), ("", "empty"), ("latest", "unexpected"), (&"1".repeat(300), "longer")] {
+        for (bad, hint) in [
+            ("v1.2", "\"^1.2\""),
+            ("", "empty"),
+            ("latest", "unexpected"),
+            (&"1".repeat(300), "longer"),
+        ] {
             let said = bad.parse::<VersionRange>().unwrap_err().to_string();
             assert!(said.contains(hint), "{said}");
         }
     }
 
     fn any_range() -> impl Strategy<Value = VersionRange> {
-        let op = prop_oneof![Just("^"), Just("~"), Just("="), Just(">"), Just(">="), Just("<"), Just("<=")];
-        let one = (op, 0u64..3, prop::option::of((0u64..3, prop::option::of(0u64..3)))).prop_map(|(op, major, rest)| match rest {
-            None => format!("{op}{major}"),
-            Some((minor, None)) => format!("{op}{major}.{minor}"),
-            Some((minor, Some(patch))) => format!("{op}{major}.{minor}.{patch}"),
-        });
+        let op = prop_oneof![
+            Just("^"),
+            Just("~"),
+            Just("="),
+            Just(">"),
+            Just(">="),
+            Just("<"),
+            Just("<=")
+        ];
+        let one = (op, 0u64..3, prop::option::of((0u64..3, prop::option::of(0u64..3)))).prop_map(
+            |(op, major, rest)| match rest {
+                None => format!("{op}{major}"),
+                Some((minor, None)) => format!("{op}{major}.{minor}"),
+                Some((minor, Some(patch))) => format!("{op}{major}.{minor}.{patch}"),
+            },
+        );
         prop::collection::vec(one, 1..3).prop_map(|parts| range(&parts.join(", ")))
     }
 

@@ -8,7 +8,8 @@ use crate::audit::AuditEvent;
 use crate::code::Code;
 use crate::denial::Layer;
 use crate::id::{
-    BootId, CallId, Digest, EnvironmentId, InstallationId, InstallationKey, LeaseId, OrderId, OrgId, Timestamp,
+    BootId, CallId, Digest, EnvironmentId, InstallationId, InstallationKey, LeaseId, OrderId,
+    OrgId, Timestamp,
 };
 use crate::text::decimal;
 use crate::{Currency, Money};

@@ -78,8 +78,13 @@ impl FileRequest {
                 ".." => return Err(refuse("the path goes up")),
                 _ => {}
             }
-            if segment.len() > NAME_MAX || segment.contains('\\') || segment.chars().any(char::is_control) {
-                return Err(refuse("a name is longer than 255 bytes, or has a backslash or control character"));
+            if segment.len() > NAME_MAX
+                || segment.contains('\\')
+                || segment.chars().any(char::is_control)
+            {
+                return Err(refuse(
+                    "a name is longer than 255 bytes, or has a backslash or control character",
+                ));
             }
             canonical.push('/');
             canonical.push_str(segment);
@@ -143,7 +148,15 @@ mod tests {
 
     #[test]
     fn changes_are_told_from_readings() {
-        let all = [FileOp::Read, FileOp::Stat, FileOp::List, FileOp::Write, FileOp::Create, FileOp::Rename, FileOp::Delete];
+        let all = [
+            FileOp::Read,
+            FileOp::Stat,
+            FileOp::List,
+            FileOp::Write,
+            FileOp::Create,
+            FileOp::Rename,
+            FileOp::Delete,
+        ];
         assert_eq!(all.map(FileOp::changes), [false, false, false, true, true, true, true]);
         assert_eq!(all.map(FileOp::as_str).join(" "), "read stat list write create rename delete");
     }

@@ -31,10 +31,24 @@ impl HttpRequest {
     ///
     /// # Errors
     /// When the method is not one that guests may use, or a part has no single meaning.
-    pub fn canonical(scheme: &str, authority: &str, target: &str, method: &str) -> Result<Self, Box<Denial>> {
-        let asked = || shown(&format!("{method} {scheme}://{authority}{}", target.split('?').next().unwrap_or_default()));
-        let refuse = |code: Code, reason: &str| Box::new(Denial::new(code, Layer::Operator, asked(), reason));
-        let method = method.parse().map_err(|e: crate::PatternError| refuse(Code::HttpForbidden, &e.to_string()))?;
+    pub fn canonical(
+        scheme: &str,
+        authority: &str,
+        target: &str,
+        method: &str,
+    ) -> Result<Self, Box<Denial>> {
+        let asked = || {
+            shown(&format!(
+                "{method} {scheme}://{authority}{}",
+                target.split('?').next().unwrap_or_default()
+            ))
+        };
+        let refuse = |code: Code, reason: &str| {
+            Box::new(Denial::new(code, Layer::Operator, asked(), reason))
+        };
+        let method = method
+            .parse()
+            .map_err(|e: crate::PatternError| refuse(Code::HttpForbidden, &e.to_string()))?;
         let origin = origin(scheme, authority).map_err(|(code, reason)| refuse(code, &reason))?;
         let ambiguous = |reason: &str| refuse(Code::HttpAmbiguous, reason);
         if target.len() > TARGET_MAX {
@@ -101,13 +115,15 @@ impl fmt::Display for HttpRequest {
 }
 
 fn origin(scheme: &str, authority: &str) -> Result<Origin, (Code, String)> {
-    let scheme: Scheme = scheme.parse().map_err(|e: crate::PatternError| (Code::HttpScheme, e.to_string()))?;
+    let scheme: Scheme =
+        scheme.parse().map_err(|e: crate::PatternError| (Code::HttpScheme, e.to_string()))?;
     let ambiguous = |rule: String| (Code::HttpAmbiguous, rule);
     if authority.contains('@') {
         return Err(ambiguous("the authority has a user name".to_owned()));
     }
     let (host, port) = split_port(authority, scheme).map_err(ambiguous)?;
-    let host = canonical_host(host).map_err(|rule| ambiguous(format!("the host has no single meaning: {rule}")))?;
+    let host = canonical_host(host)
+        .map_err(|rule| ambiguous(format!("the host has no single meaning: {rule}")))?;
     Ok(Origin { scheme, host: host.into(), port })
 }
 
@@ -151,7 +167,9 @@ fn check_query(query: &str) -> Result<(), &'static str> {
                     return Err("`%` in the query is followed by two hexadecimal digits");
                 }
             }
-            b'#' | b'\\' | b'"' | b'<' | b'>' => return Err("the query has a character that must be encoded"),
+            b'#' | b'\\' | b'"' | b'<' | b'>' => {
+                return Err("the query has a character that must be encoded");
+            }
             0x21..=0x7e => {}
             _ => return Err("the query has a character that must be encoded"),
         }
@@ -182,7 +200,10 @@ mod tests {
         assert_eq!(ok("http", "a.example:8080", "").url(), "http://a.example:8080/");
         assert_eq!(ok("https", "a.example:80", "/").url(), "https://a.example:80/");
         assert_eq!(ok("https", "[2001:DB8::1]", "/a/").url(), "https://[2001:db8::1]/a/");
-        assert_eq!(ok("https", "bücher.example", "/").origin().host.as_ref(), "xn--bcher-kva.example");
+        assert_eq!(
+            ok("https", "bücher.example", "/").origin().host.as_ref(),
+            "xn--bcher-kva.example"
+        );
         assert_eq!(ok("http", "a.example:80", "/").query(), None);
     }
 
