@@ -144,21 +144,3 @@ impl CallReply {
         Self { detail: Some(words.into()), ..self }
     }
 }
-
-/// Bytes of a JSON value as text, without writing it.
-fn json_bytes(value: &Value) -> u64 {
-    struct Count(u64);
-    impl std::io::Write for Count {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 += bytes.len() as u64;
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut count = Count(0);
-    // Neither a JSON value nor the counter can fail.
-    let _ = serde_json::to_writer(&mut count, value);
-    count.0
-}

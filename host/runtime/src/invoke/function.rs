@@ -63,7 +63,7 @@ impl CallRequest {
             function: self.function.clone(),
             id: self.id,
             timeout: self.timeout,
-            input: super::json_bytes(&self.arguments),
+            input: value::size_of_json(&self.arguments),
             parent,
         }
     }
@@ -111,11 +111,11 @@ async fn work(
     function.call_async(&mut *store, &params, &mut results).await?;
     let running = store.data().gate.running().clone();
     let caps = ValueCaps::for_bytes(store.data().gate.running().meter.left(LimitKind::Output));
-    let value = value::result_to_json(&results, export.results.first(), &caps)
+    let value = value::result_to_json(&results, &export.results, &caps)
         .map_err(|error| wasmtime::Error::msg(error.to_string()))?;
     let (json, done): (u64, Done) = match value {
-        CallValue::Ok(value) => (super::json_bytes(&value), Done::Returned(value)),
-        CallValue::GuestError(value) => (super::json_bytes(&value), Done::GuestError(value)),
+        CallValue::Ok(value) => (value::size_of_json(&value), Done::Returned(value)),
+        CallValue::GuestError(value) => (value::size_of_json(&value), Done::GuestError(value)),
     };
     running.charge(LimitKind::Output, json)?;
     Ok(done)
