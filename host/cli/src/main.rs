@@ -1,1 +1,41 @@
-fn main() {}
+//! The `soma` command: the composition root. It parses, runs one command, and ends with its exit code.
+
+mod arguments;
+mod cli;
+mod client;
+mod command;
+mod confirm;
+mod context;
+mod devkey;
+mod duration;
+mod edge;
+mod failure;
+mod files;
+mod local;
+mod meter;
+mod output;
+mod passphrase;
+mod project;
+mod recorded;
+mod reference;
+mod run;
+mod spec;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    // One crypto provider for the whole process, named before anything can ask for one.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    match cli::Cli::try_parse() {
+        Ok(cli::Cli { command: cli::Command::CompileChild(_), .. }) => {
+            soma_host::compile::child_main()
+        }
+        Ok(cli) => {
+            let context = context::Context::new(&cli.global);
+            run::finish(&context, cli.command.run(&context))
+        }
+        Err(refused) => run::usage(&refused),
+    }
+}

@@ -1,0 +1,115 @@
+//! `soma list`: the installations, how they stand, what they spent today.
+//!
+//! A running host is asked; without one the files of the home are listed, and that is said.
+
+use serde_json::{Value, json};
+use soma_host::token::Scope;
+use soma_policy::Code;
+
+use crate::client::Access;
+use crate::context::{Context, Place};
+use crate::failure::Failure;
+use crate::output::{Report, Table};
+use crate::run::block_on;
+
+/// List installations
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  soma list --tenant local\n  soma list --output jsonl | jq .id")]
+pub(crate) struct List {
+    #[command(flatten)]
+    place: Place,
+}
+
+impl List {
+    pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
+        let client = context.client()?;
+        let access = Access::new(&self.place, &[Scope::ReadCalls]);
+        let asked = block_on(client.get("/v1/installations", &access));
+        let items = match asked {
+            Ok(answer) => items_of(&answer),
+            Err(failure) if failure.code() == Some(Code::HostUnreachable) => {
+                let items = self.from_files(context)?;
+                context.out.note("no host is running: these are the files of the home");
+                items
+            }
+            Err(other) => return Err(other),
+        };
+        let text = table(&items);
+        Ok(context.out.report(&Report::new(
+            "soma.installations.v1",
+            json!({ "items": items }),
+            text,
+        ))?)
+    }
+
+    fn from_files(&self, context: &Context) -> Result<Vec<Value>, Failure> {
+        let home = context.home()?;
+        let folder = home
+            .layout()
+            .installations()
+            .join(self.place.tenant.as_str())
+            .join(self.place.environment.as_str());
+        let mut items = Vec::new();
+        for path in soma_host::installations::files_in(&folder)? {
+            let id = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+            let text = context.read(&path, soma_host::installations::FILE_BYTES_MAX)?;
+            let read = soma_host::installations::parse_spec(&path, &String::from_utf8_lossy(&text));
+            items.push(match read {
+                Ok(spec) => json!({
+                    "id": id, "capsule": spec.capsule.to_string(), "version": spec.version.to_string(),
+                    "digest": spec.digest.to_string(), "state": "stopped",
+                }),
+                Err(problem) => json!({ "id": id, "state": "invalid", "problems": [problem.to_string()] }),
+            });
+        }
+        Ok(items)
+    }
+}
+
+pub(crate) fn items_of(answer: &Value) -> Vec<Value> {
+    answer.get("items").and_then(Value::as_array).cloned().unwrap_or_default()
+}
+
+fn table(items: &[Value]) -> String {
+    let mut table = Table::new(&["id", "capsule", "state", "revision", "spent"]);
+    let mut remarks = String::new();
+    for item in items {
+        let text = |name: &str| word(item.get(name));
+        let capsule = match (text("capsule"), text("version")) {
+            (capsule, version) if version.is_empty() => capsule,
+            (capsule, version) => format!("{capsule}@{version}"),
+        };
+        table.row([text("id"), capsule, text("state"), text("revision"), text("spent")]);
+        for problem in item.get("problems").and_then(Value::as_array).into_iter().flatten() {
+            remarks.push_str(&format!("\n! {}", crate::output::neutral(&word(Some(problem)))));
+        }
+    }
+    table.text("no installations · soma install FILE writes one") + &remarks
+}
+
+/// A JSON value as one word of a list.
+pub(crate) fn word(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kept_back_installation_says_why() {
+        let items = [json!({
+            "id": "issues", "capsule": "acme/x", "version": "1.2.0", "state": "kept-back",
+            "revision": "3", "problems": ["issues.toml:4 unknown key"],
+        })];
+        let text = table(&items);
+        assert!(
+            text.contains("acme/x@1.2.0") && text.contains("! issues.toml:4 unknown key"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,13 @@
+//! The real binary on temporary homes: what people type, what they read, how it ends.
+
+mod cli {
+    mod authors;
+    pub(crate) mod bench;
+    mod help;
+    mod home;
+    mod installing;
+    mod keys;
+    mod stopping;
+    mod tokens;
+    mod usage;
+}
