@@ -41,7 +41,7 @@ pub enum DsseError {
         /// Type that was asked for.
         expected: String,
     },
-    /// A known key's signature does not fit the document.
+    /// Of the signatures of known keys, none fits the document.
     #[error("the signature of `{0}` does not fit the document")]
     BadSignature(Fingerprint),
     /// No signature by a known key.
@@ -87,7 +87,7 @@ struct Signature {
 /// A document whose signatures have been checked.
 #[derive(Debug, PartialEq, Eq)]
 pub struct VerifiedEnvelope {
-    payload: Vec<u8>,
+    proven: Envelope,
     signers: Vec<Fingerprint>,
 }
 
@@ -95,7 +95,14 @@ impl VerifiedEnvelope {
     /// The canonical bytes that were signed.
     #[must_use]
     pub fn payload(&self) -> &[u8] {
-        &self.payload
+        &self.proven.payload
+    }
+
+    /// The document with the signatures that were proven and no others: the form to keep and to
+    /// merge, as what strangers add must not fill the places of signatures that count.
+    #[must_use]
+    pub fn proven(&self) -> &Envelope {
+        &self.proven
     }
 
     /// Who signed: each known key once, in the order of the keys that were given.
@@ -111,10 +118,10 @@ impl VerifiedEnvelope {
     pub fn read<T: Serialize + for<'de> Deserialize<'de>>(&self) -> Result<T, DsseError> {
         let payload =
             |error: &dyn std::fmt::Display| DsseError::Payload(bounded(&error.to_string()));
-        let document: T = serde_json::from_slice(&self.payload).map_err(|e| payload(&e))?;
+        let document: T = serde_json::from_slice(self.payload()).map_err(|e| payload(&e))?;
         let canonical =
             soma_policy::canonical::to_vec(&document).map_err(|error| payload(&error))?;
-        if canonical != self.payload {
+        if canonical != self.payload() {
             return Err(DsseError::Payload("it is not in canonical form".into()));
         }
         Ok(document)
@@ -155,13 +162,13 @@ pub fn sign_document<T: Serialize>(
     sign(kind, &payload, keys)
 }
 
-/// Checks every signature of a known key, and that there is at least one.
+/// Finds out which of these keys signed, and that there is at least one.
 ///
-/// A signature of an unknown key is passed over. One that names a known key and does not fit
-/// refuses the whole document: nobody makes it in good faith.
+/// Only signatures that fit count. One that does not is passed over, like one of an unknown key:
+/// else whoever relays an order could stop it by adding rubbish.
 ///
 /// # Errors
-/// When the kind is another, no known key signed, or a known key's signature does not fit.
+/// When the kind is another, or no signature of these keys fits.
 pub fn verify(
     envelope: &Envelope,
     kind: &str,
@@ -173,24 +180,29 @@ pub fn verify(
         return Err(DsseError::OtherType { found, expected });
     }
     let digest = envelope.signed_digest();
-    let mut signers = Vec::new();
+    let mut proven = Envelope { signatures: Vec::new(), ..envelope.clone() };
+    let (mut signers, mut misfit) = (Vec::new(), None);
     for key in keys {
         let fingerprint = key.fingerprint();
+        if signers.contains(&fingerprint) {
+            continue;
+        }
         let key_id = fingerprint.to_string();
-        let mut own = envelope.signatures.iter().filter(|signature| signature.key_id == key_id);
-        let Some(first) = own.next() else { continue };
-        let all = std::iter::once(first).chain(own);
-        if !all.into_iter().all(|signature| key.verifies(&digest, &signature.bytes)) {
-            return Err(DsseError::BadSignature(fingerprint));
-        }
-        if !signers.contains(&fingerprint) {
-            signers.push(fingerprint);
+        let own = || envelope.signatures.iter().filter(|signature| signature.key_id == key_id);
+        match own().find(|signature| key.verifies(&digest, &signature.bytes)) {
+            Some(fits) => {
+                signers.push(fingerprint);
+                proven.signatures.push(fits.clone());
+            }
+            None if own().next().is_some() => misfit = Some(fingerprint),
+            None => {}
         }
     }
-    if signers.is_empty() {
-        return Err(DsseError::Unsigned);
+    match (signers.is_empty(), misfit) {
+        (false, _) => Ok(VerifiedEnvelope { proven, signers }),
+        (true, Some(key)) => Err(DsseError::BadSignature(key)),
+        (true, None) => Err(DsseError::Unsigned),
     }
-    Ok(VerifiedEnvelope { payload: envelope.payload.clone(), signers })
 }
 
 impl Envelope {

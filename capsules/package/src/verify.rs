@@ -143,6 +143,22 @@ impl VerifyError {
 
 /// A capsule whose signature, manifest and imports have been checked. Only [`verify`] makes one;
 /// it cannot be cloned, deserialised or built by hand.
+///
+/// ```compile_fail,E0451
+/// fn forge(other: soma_capsule::Verified, digest: soma_policy::Digest) -> soma_capsule::Verified {
+///     soma_capsule::Verified { digest, ..other }
+/// }
+/// ```
+/// ```compile_fail,E0308
+/// fn copy(verified: &soma_capsule::Verified) -> soma_capsule::Verified {
+///     verified.clone()
+/// }
+/// ```
+/// ```compile_fail,E0277
+/// fn read(json: &str) -> soma_capsule::Verified {
+///     serde_json::from_str(json).unwrap()
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Verified {
     digest: Digest,
