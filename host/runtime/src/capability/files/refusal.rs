@@ -3,8 +3,7 @@
 use super::fault::Fault;
 use super::volume::Mount;
 use soma_policy::{
-    CapabilityKind, CapabilityRef, Code, Denial, FileOp, FileRequest, FilesRight, InstallationKey,
-    LabelSet, Layer,
+    CapabilityKind, CapabilityRef, Code, Denial, FileOp, FileRequest, InstallationKey, Layer,
 };
 use soma_wit::standard::filesystem::types::ErrorCode;
 
@@ -22,22 +21,6 @@ pub(crate) fn denial(
         Some(remedy) => denial.fix(remedy),
         None => denial,
     }
-}
-
-/// Labelled data is written only where the grant says so.
-pub(crate) fn cleared(
-    labels: LabelSet,
-    request: &FileRequest,
-    right: &FilesRight,
-) -> Result<(), Box<Denial>> {
-    let beyond = labels.beyond(right.granted().clears);
-    if !request.op().changes() || beyond.is_empty() {
-        return Ok(());
-    }
-    let reason = format!("the call has read data labelled {beyond}");
-    let denial = Denial::new(Code::LabelNotCleared, Layer::Grant, request.to_string(), reason);
-    let fix = format!("add {beyond} to grants.{}.clears", right.capability());
-    Err(Box::new(denial.on(right.capability().clone()).fix(fix)))
 }
 
 /// `files.N`.
