@@ -1,9 +1,10 @@
 //! One call for the tests of the rooms: a real installation, gate, policy, clock and store, and no engine.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
 use futures::FutureExt as _;
 use soma_policy::{
     CallId, CallScope, Caller, CapsuleFacts, Code, Declarations, Digest, Fingerprint, Grants,
@@ -13,6 +14,8 @@ use soma_policy::{
 };
 use tokio::sync::mpsc::Receiver;
 
+use super::files::{FilesState, Volumes};
+use super::http::{HttpClient, NoSecrets, OwnAddresses};
 use super::kv::KvStore;
 use super::logging::GuestLog;
 use super::tool::ToolCaller;
@@ -90,8 +93,7 @@ impl Rig {
         let authorised =
             authorise(&installation, &caller, &function, &policy, &kills, START).unwrap();
         let home = tempfile::tempdir().unwrap();
-        let reservation = Arc::new(reservation(&installation, &clock, home.path()));
-        let gate = Gate::new(authorised, running, reservation);
+        let gate = Gate::new(authorised, running, nothing_reserved(&installation));
         let (output, reader) = if setup.streamed {
             let (output, reader) = Output::streamed();
             (output, Some(reader))
@@ -109,14 +111,19 @@ impl Rig {
     ) -> Self {
         let secrets: Arc<parking_lot::Mutex<Vec<String>>> = Arc::default();
         let stored = secrets.clone();
-        let backends = Backends::for_tests(
-            clock.clone(),
-            KvStore::open(&home.path().join("kv.redb")).unwrap(),
-            Box::new(move |_, name| stored.lock().iter().any(|known| known == name.as_str())),
-            Box::new(|_| unreachable!("no tool is expected")),
-            home.path(),
-        );
-        let ctx = Ctx::for_tests(gate, output, Arc::new(backends));
+        let http = HttpClient::new(clock.clone(), OwnAddresses::new([]), Arc::new(NoSecrets));
+        let volumes = Dir::open_ambient_dir(home.path(), ambient_authority()).unwrap();
+        let backends = Backends {
+            clock: clock.clone(),
+            kv: KvStore::open(&home.path().join("kv.redb")).unwrap(),
+            volumes: Volumes::new(volumes),
+            http: Arc::new(http.unwrap()),
+            secrets: Box::new(move |_, name| {
+                stored.lock().iter().any(|known| known == name.as_str())
+            }),
+            tools: Box::new(|_| unreachable!("no tool is expected")),
+        };
+        let ctx = Ctx::assemble(gate, output, FilesState::inert(), Arc::new(backends));
         Self { ctx, clock, secrets, _home: home }
     }
 
@@ -268,17 +275,19 @@ fn caller(installation: &Installation) -> Caller {
     Caller::new(org, environment, "test", None, CallScope::All)
 }
 
-/// Nothing is reserved: the probe has no price.
-fn reservation(installation: &Installation, clock: &Arc<FixedClock>, home: &Path) -> Reservation {
+/// The reservation of a call without a price.
+pub(crate) fn nothing_reserved(installation: &Installation) -> Arc<Reservation> {
+    let home = tempfile::tempdir().unwrap();
     let options = JournalOptions::new(
-        home.join("journal"),
-        home.join("head/journal"),
+        home.path().join("journal"),
+        home.path().join("head/journal"),
         JournalId::from_u128(1),
         HostId::from_u128(2),
         START,
     );
     let journal = Journal::open(options, test_key(), &mut |_| {}).unwrap();
-    let leases = Leases::new(clock.clone(), journal, LeaseReplay::default());
+    let clock = Arc::new(FixedClock::new(START, 7));
+    let leases = Leases::new(clock, journal, LeaseReplay::default());
     let ask = Ask { key: &installation.key, price: None, budget: None };
-    leases.take(ask, None, START).unwrap()
+    Arc::new(leases.take(ask, None, START).unwrap())
 }
