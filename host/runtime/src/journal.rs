@@ -8,6 +8,7 @@
 //! mean at a restart is asked of those who know (`recover.rs`, `lease`, `kill`).
 
 mod chain;
+mod denials;
 mod disk;
 mod error;
 mod frame;
@@ -39,6 +40,7 @@ use soma_policy::{HostId, JournalEntry, JournalId, Timestamp};
 use tokio::sync::watch;
 
 pub use chain::ChainFault;
+pub use denials::DenialTally;
 pub use error::{DiskError, Fault, JournalError, OpenError, What};
 pub use frame::FrameFault;
 pub use group::{Position, Ticket};
@@ -260,6 +262,14 @@ impl Journal {
             return Err(JournalError::TooLong { length: body.len(), bound });
         }
         self.shared.queue.push(&body)
+    }
+
+    /// Records the denials that are due to be summarised. Asked about once a second.
+    pub fn summarise(&self, tally: &DenialTally, now: Timestamp) {
+        for summary in tally.due(now) {
+            // Whether it is kept is the journal's to say at the next entry that somebody waits for.
+            drop(self.append(&JournalEntry::Denials(summary)));
+        }
     }
 
     /// Waits until the queue has room for the entries of one more call. Admission asks this before it
