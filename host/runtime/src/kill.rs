@@ -30,8 +30,8 @@ use serde::Serialize;
 use soma_capsule::dsse::Envelope;
 use soma_capsule::key::KeyPair;
 use soma_policy::{
-    Digest, HostId, JournalEntry, KillOrder, KillRecord, KillScope, KillSet, KillSubject, Money,
-    OrderId, Standing, Timestamp, Uptime, UptimeMark,
+    Digest, HostId, Installation, JournalEntry, KillOrder, KillRecord, KillScope, KillSet,
+    KillSubject, Money, OrderId, Standing, Timestamp, Uptime, UptimeMark,
 };
 
 use crate::clock::Clock;
@@ -148,10 +148,10 @@ impl Kills {
         self.set.load()
     }
 
-    /// The order that stops this subject, if one does.
+    /// The order that stops this installation, if one does.
     #[must_use]
-    pub fn judge_subject(&self, subject: &KillSubject) -> Option<OrderId> {
-        self.set.load().judge(subject)
+    pub fn judge(&self, installation: &Installation) -> Option<OrderId> {
+        self.set.load().judge(installation.kill_subject())
     }
 
     /// Takes a signed order, lift, or further signature of one, and carries it out. `running` is asked
@@ -188,6 +188,7 @@ impl Kills {
         uptime: Uptime,
     ) -> Result<Taken, KillRefusal> {
         let mut book = self.book.lock();
+        book.fits(&checked.document)?;
         let taken = book.take(checked, &trusted.operators, uptime)?;
         self.set.store(Arc::new(book.set(&trusted.operators, uptime)));
         Ok(taken)

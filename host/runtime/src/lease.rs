@@ -20,8 +20,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 use soma_policy::{
-    Code, Currency, Denial, InstallationKey, JournalEntry, Layer, LeaseId, LeaseRecord, Money,
-    Period, Timestamp,
+    Budget, Code, Currency, Denial, Installation, InstallationKey, JournalEntry, Layer, LeaseId,
+    LeaseRecord, Money, Timestamp,
 };
 
 use crate::clock::Clock;
@@ -40,14 +40,6 @@ pub(crate) struct Ask<'a> {
     pub(crate) price: Option<Money>,
     /// The tenant's budget.
     pub(crate) budget: Option<Budget>,
-}
-
-/// A tenant's budget, as the lease needs it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Budget {
-    pub(crate) limit: Money,
-    pub(crate) per: Period,
-    pub(crate) concurrent_calls: u32,
 }
 
 /// The state of one installation's lease, for people.
@@ -85,6 +77,22 @@ impl Leases {
         let (day, accounts) = replayed.accounts();
         let day = AtomicU64::new(day);
         Self { clock, journal, day, accounts: RwLock::new(accounts) }
+    }
+
+    /// Reserves the worst case of a call of this installation. A child call passes its parent's
+    /// reservation, and fails at once if that lease has too little left.
+    ///
+    /// # Errors
+    /// A denial of the budget's layer that says what is spent, reserved and to be done.
+    pub fn reserve(
+        &self,
+        installation: &Installation,
+        parent: Option<&Reservation>,
+        now: Timestamp,
+    ) -> Result<Reservation, Denial> {
+        let ask =
+            Ask { key: &installation.key, price: installation.price, budget: installation.budget };
+        self.take(ask, parent, now)
     }
 
     /// Reserves the worst case of a call. A child call's money comes out of its parent's lease, and a

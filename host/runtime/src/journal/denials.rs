@@ -65,16 +65,17 @@ impl DenialTally {
         if taken.uncounted > 0 {
             tracing::warn!(denials = taken.uncounted, "more kinds of denials than are summarised");
         }
-        let summary = |((key, code, layer), (count, sample)): (Kind, (u64, String))| DenialSummary {
-            at: now,
-            code,
-            count,
-            environment: key.environment,
-            installation: key.id,
-            layer,
-            org: key.org,
-            sample,
-        };
+        let summary =
+            |((key, code, layer), (count, sample)): (Kind, (u64, String))| DenialSummary {
+                at: now,
+                code,
+                count,
+                environment: key.environment,
+                installation: key.id,
+                layer,
+                org: key.org,
+                sample,
+            };
         taken.kinds.into_iter().map(summary).collect()
     }
 }

@@ -130,6 +130,15 @@ impl Book {
         Ok(())
     }
 
+    /// Whether a document that a person submits would do something: a lift that names another order than
+    /// is known here is refused, though a copy of it that comes from elsewhere is kept.
+    pub(super) fn fits(&self, document: &Document) -> Result<(), KillRefusal> {
+        match document {
+            Document::Order(_) => Ok(()),
+            Document::Lift(lift) => Ok(self.state.check_lift(lift.document())?),
+        }
+    }
+
     /// Takes a checked document. Nothing changes if it is refused.
     pub(super) fn take(
         &mut self,

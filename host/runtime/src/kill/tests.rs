@@ -121,7 +121,7 @@ impl Open {
     }
 
     fn stops(&self, subject: &KillSubject) -> bool {
-        self.kills.judge_subject(subject).is_some()
+        self.kills.set().judge(subject).is_some()
     }
 }
 

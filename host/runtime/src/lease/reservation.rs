@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use soma_policy::{Code, Denial, InstallationKey, Layer, LeaseId, Money, Outcome, Period};
+use soma_policy::{Budget, Code, Denial, InstallationKey, Layer, LeaseId, Money, Outcome, Period};
 
+use super::Ask;
 use super::account::{Account, Purse};
-use super::{Ask, Budget};
 
 /// What a call holds of its lease: its worst case in money, and a slot. Dropping it unsettled gives
 /// everything back, as for a call that never started.

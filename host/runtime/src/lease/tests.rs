@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use soma_policy::{
-    CallFacts, CallId, Code, Currency, Digest, FeedPosition, HostId, InstallationKey, JournalEntry,
-    JournalId, LeaseId, Money, OrderId, Outcome, Period, Receipt, Timestamp, Usage,
+    Budget, CallFacts, CallId, Code, Currency, Digest, FeedPosition, HostId, InstallationKey,
+    JournalEntry, JournalId, LeaseId, Money, OrderId, Outcome, Period, Receipt, Timestamp, Usage,
 };
 
-use super::{Ask, Budget, LeaseReplay, Leases, Moved, Reservation};
+use super::{Ask, LeaseReplay, Leases, Moved, Reservation};
 use crate::clock::FixedClock;
 use crate::journal::{Journal, JournalOptions, test_key};
 
