@@ -36,11 +36,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
-use soma_policy::{HostId, JournalEntry, JournalId, Timestamp};
+use soma_policy::{Denial, HostId, InstallationKey, JournalEntry, JournalId, Millis, Timestamp};
 use tokio::sync::watch;
 
 pub use chain::ChainFault;
-pub use denials::DenialTally;
 pub use error::{DiskError, Fault, JournalError, OpenError, What};
 pub use frame::FrameFault;
 pub use group::{Position, Ticket};
@@ -51,11 +50,15 @@ pub(crate) use key::{test_key, test_pkcs8};
 pub use read::{Line, Page};
 pub use verify::{VerifyError, VerifyReport, verify};
 
+use denials::DenialTally;
 use disk::{Disk, OsDisk};
 use queue::Queue;
 use recover::OpenStarts;
 use shared::Shared;
 use writer::Writer;
+
+/// Denials of one kind are summarised at most this often.
+const SUMMARY_EVERY: Millis = Millis(10_000);
 
 /// Where a journal lies, whose it is, and its bounds.
 #[derive(Debug, Clone)]
@@ -108,6 +111,7 @@ impl JournalOptions {
 pub struct Journal {
     shared: Arc<Shared>,
     thread: Arc<Thread>,
+    tally: Arc<DenialTally>,
     journal: JournalId,
     host: HostId,
 }
@@ -233,7 +237,8 @@ impl Journal {
             })
             .map_err(DiskError::of("start the writer of", &options.dir))?;
         let thread = Thread { shared: Arc::clone(&shared), handle: Mutex::new(Some(handle)) };
-        Ok(Self { shared, thread: Arc::new(thread), journal, host })
+        let tally = Arc::new(DenialTally::new(SUMMARY_EVERY));
+        Ok(Self { shared, thread: Arc::new(thread), tally, journal, host })
     }
 
     /// Its name.
@@ -264,9 +269,14 @@ impl Journal {
         self.shared.queue.push(&body)
     }
 
+    /// Counts a denial towards the next summary. Cheap, and bounded whatever is denied.
+    pub fn denied(&self, installation: &InstallationKey, denial: &Denial) {
+        self.tally.note(installation, denial);
+    }
+
     /// Records the denials that are due to be summarised. Asked about once a second.
-    pub fn summarise(&self, tally: &DenialTally, now: Timestamp) {
-        for summary in tally.due(now) {
+    pub fn summarise(&self, now: Timestamp) {
+        for summary in self.tally.due(now) {
             // Whether it is kept is the journal's to say at the next entry that somebody waits for.
             drop(self.append(&JournalEntry::Denials(summary)));
         }

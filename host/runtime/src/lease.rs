@@ -29,7 +29,7 @@ use crate::journal::Journal;
 
 use account::Account;
 
-pub use replay::{LeaseReplay, Moved};
+pub use replay::{LeaseReplay, MovedToday};
 pub use reservation::Reservation;
 
 /// What a call asks of its installation's lease.

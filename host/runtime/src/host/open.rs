@@ -21,7 +21,7 @@ use super::{Host, HostOptions, Threads, tools, upkeep};
 use crate::admission::Admission;
 use crate::calls::Calls;
 use crate::capability::files::Volumes;
-use crate::capability::http::{HttpClient, OwnAddresses, SecretSource, SecretUnavailable};
+use crate::capability::http::{HttpClient, Moved, OwnAddresses, SecretSource, SecretUnavailable};
 use crate::capability::kv::KvStore;
 use crate::clock::Clock;
 use crate::compile::Compiler;
@@ -30,7 +30,7 @@ use crate::engine::{self, PoolSize};
 use crate::home::{Configuration, Home, HomeError, OperatorFile, SecretScope, SecretStore};
 use crate::journal::{Journal, JournalKey, JournalOptions};
 use crate::kill::{KillOptions, KillReplay, Kills, Trusted};
-use crate::lease::{LeaseReplay, Leases};
+use crate::lease::{LeaseReplay, Leases, MovedToday};
 use crate::state::Backends;
 
 /// Longest time one component may take to compile.
@@ -78,7 +78,7 @@ impl Host {
         let clock = options.clock.clone();
         let configuration =
             Arc::new(Configuration::open(options.home.clone(), options.development.clone())?);
-        let (journal, leases, kills) = record(&options, &keys.host)?;
+        let (journal, leases, moved, kills) = record(&options, &keys.host)?;
         let engine = engine::build(PoolSize::new(options.calls_max)).map_err(at("the engine"))?;
         engine::start_ticker(&engine).map_err(at("the ticker"))?;
         let (program, argument) = &options.compiler;
@@ -90,7 +90,7 @@ impl Host {
             configuration.clone(),
         )
         .map_err(at("the code cache"))?;
-        let client = client(&options, &leases)?;
+        let client = client(&options, moved)?;
         let served: FunctionName = SERVED.parse().map_err(at("the name of served requests"))?;
         let boot = BootId::from_u128(clock.fresh_id());
         let guests = Threads::start("soma-guest", options.guest_threads)
@@ -148,11 +148,11 @@ impl Host {
 fn record(
     options: &HostOptions,
     key: &crate::home::SigningKey,
-) -> Result<(Journal, Leases, Kills), OpenError> {
+) -> Result<(Journal, Leases, Vec<MovedToday>, Kills), OpenError> {
     let (layout, clock) = (options.home.layout(), &options.clock);
     let (mut leases, mut kills) = (LeaseReplay::default(), KillReplay::default());
-    let dir = options.journal.clone().unwrap_or_else(|| layout.state().join("journal"));
-    let head = options.head.clone().unwrap_or_else(|| layout.state().join("journal.head"));
+    let dir = options.journal.clone().unwrap_or_else(|| layout.journal());
+    let head = options.head.clone().unwrap_or_else(|| layout.journal_head());
     let host = options.home.identity().host;
     let fresh = JournalId::from_u128(clock.fresh_id());
     let signer = JournalKey::from_pkcs8(key.pkcs8()).map_err(at("the host key"))?;
@@ -174,16 +174,20 @@ fn record(
         patience: PATIENCE,
     };
     let kills = Kills::open(kill, clock.clone(), journal.clone(), kills)?;
+    let moved = leases.moved();
     let leases = Leases::new(clock.clone(), journal.clone(), leases);
-    Ok((journal, leases, kills))
+    Ok((journal, leases, moved, kills))
 }
 
-fn client(options: &HostOptions, _leases: &Leases) -> Result<Arc<HttpClient>, OpenError> {
+fn client(options: &HostOptions, moved: Vec<MovedToday>) -> Result<Arc<HttpClient>, OpenError> {
     let secrets = Arc::new(Sealed(options.home.secrets()?));
     let own = OwnAddresses::new(options.own.iter().copied());
     let client = HttpClient::new(options.clock.clone(), own, secrets).map_err(at("TLS"))?;
     let client = client.with_loopback(options.loopback.clone());
     client.set_anchors(anchors(&options.home)?).map_err(at("policy/peers.toml"))?;
+    for MovedToday { installation, at, sent, received } in moved {
+        client.days().restore(&installation, at, Moved { sent, received });
+    }
     Ok(Arc::new(client))
 }
 

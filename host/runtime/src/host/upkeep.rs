@@ -4,7 +4,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use soma_policy::InstallationKey;
+use soma_policy::{InstallationKey, JournalEntry, UsageMark};
 
 use super::Host;
 use super::tools::Callees;
@@ -13,6 +13,9 @@ use crate::installations::{Change, Reloaded, Snapshot, Watch};
 use crate::running::Cut;
 
 const TICK: Duration = Duration::from_secs(1);
+/// Long calls leave a usage mark every so many ticks: what they are settled by if their end is never
+/// written.
+const MARK_BEATS: u32 = 5;
 
 /// Starts the tasks; they end with the host.
 pub(super) fn start(host: &Arc<Host>, idle: Duration) {
@@ -33,10 +36,16 @@ async fn follow(host: Weak<Host>, watch: Watch) {
 
 async fn tick(host: Weak<Host>, idle: Duration) {
     let mut every = tokio::time::interval(TICK);
+    let mut beat = 0_u32;
     loop {
         every.tick().await;
         let Some(host) = host.upgrade() else { return };
         host.kills.tick();
+        host.journal.summarise(host.clock.now());
+        beat = beat.wrapping_add(1);
+        if beat.is_multiple_of(MARK_BEATS) {
+            host.mark_usage();
+        }
         if let Some(then) = host.clock.monotonic().checked_sub(idle) {
             host.components.unload_idle(then);
         }
@@ -63,6 +72,17 @@ impl Host {
             self.rejudge(change);
         }
         Ok(snapshot)
+    }
+
+    /// Records what each call that runs longer than a while has used so far.
+    fn mark_usage(&self) {
+        let (now, at) = (self.clock.monotonic(), self.clock.now());
+        let since = |call: &Arc<crate::running::Running>| now.saturating_sub(call.started);
+        for call in self.calls.running().iter().filter(|call| since(call) >= TICK * MARK_BEATS) {
+            let (call, usage) = (call.ids.call, call.usage(now));
+            // A mark that is lost leaves the one before it.
+            drop(self.journal.append(&JournalEntry::Usage(UsageMark { call, at, usage })));
+        }
     }
 
     /// Tells the components what is installed now.

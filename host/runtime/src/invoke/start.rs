@@ -10,7 +10,7 @@ use futures::FutureExt as _;
 use soma_policy::{
     Authorised, CallFacts, CallId, Caller, Code, Denial, FunctionName, Installation,
     InstallationKey, JournalEntry, LabelSet, Layer, LimitKind, Limits, Millis, Outcome,
-    StartRecord, Timestamp, authorise,
+    StartRecord, authorise,
 };
 use wasmtime::Store;
 use wasmtime::component::InstancePre;
@@ -22,7 +22,8 @@ use crate::calls::Taken;
 use crate::component::{LoadError, Loaded};
 use crate::gate::Gate;
 use crate::host::Host;
-use crate::lease::{self, Budget, Reservation};
+use crate::journal::JournalError;
+use crate::lease::Reservation;
 use crate::linker::Interfaces;
 use crate::output::Output;
 use crate::running::{CallIds, Cut, NewCall, Running};
@@ -71,7 +72,14 @@ impl Host {
         output: Output,
     ) -> Result<Started, Box<CallReply>> {
         let call = ask.id.unwrap_or_else(|| CallId::from_u128(self.clock().fresh_id()));
-        self.admit(call, ask, output).await.map_err(|refusal| Box::new(refusal.reply(call)))
+        let key = ask.key.clone();
+        self.admit(call, ask, output).await.map_err(|refusal| {
+            if let Refusal::Denied(denial) = &refusal {
+                // A call that starts has its denials in its receipt; one that does not is counted.
+                self.journal().denied(&key, denial);
+            }
+            Box::new(refusal.reply(call))
+        })
     }
 
     async fn admit(
@@ -100,9 +108,12 @@ impl Host {
             Some(parent) => parent.authorised.attenuate(authorised, parent.labels)?,
             None => authorised,
         };
+        // What cannot be recorded does not start; what starts will find room for its receipt.
+        self.journal().room().await.map_err(Refusal::Unrecorded)?;
         let slot = self.slot_for(&ask).await?;
         let limits = limits_for(&installation, &ask, self.clock().monotonic());
-        let reservation = self.reserve(&installation, ask.parent.as_ref(), now)?;
+        let parent = ask.parent.as_ref().map(|parent| &*parent.reservation);
+        let reservation = self.leases().reserve(&installation, parent, now)?;
         let running = self.new_running(call, &ask, &installation, limits);
         let facts = CallFacts {
             call,
@@ -138,21 +149,6 @@ impl Host {
                 entered.map_err(|busy| Refusal::Busy(busy.to_string()))
             }
         }
-    }
-
-    fn reserve(
-        &self,
-        installation: &Installation,
-        parent: Option<&Parent>,
-        now: Timestamp,
-    ) -> Result<Reservation, Denial> {
-        let budget = installation.budget.as_ref().map(|budget| Budget {
-            limit: budget.limit,
-            per: budget.per,
-            concurrent_calls: budget.concurrent_calls,
-        });
-        let ask = lease::Ask { key: installation.key(), price: installation.price, budget };
-        self.leases().take(ask, parent.map(|parent| &*parent.reservation), now)
     }
 
     fn new_running(
@@ -201,7 +197,7 @@ impl Started {
     /// the call registered, or is found here.
     fn register(self, input: u64) -> Result<Self, Refusal> {
         self.host.calls().register(&self.running)?;
-        if let Some(order) = self.host.kills().judge_subject(self.installation.kill_subject()) {
+        if let Some(order) = self.host.kills().judge(&self.installation) {
             self.running.cut(Cut::Killed(order));
         }
         // Too much input is the call's own limit: it ends as such, with a receipt.
@@ -291,6 +287,7 @@ pub(super) enum Refusal {
     Denied(Box<Denial>),
     Busy(String),
     Taken(Taken),
+    Unrecorded(JournalError),
 }
 
 impl From<Denial> for Refusal {
@@ -323,6 +320,9 @@ impl Refusal {
                 CallReply { denials: vec![*denial], ..CallReply::refused(call, outcome) }
             }
             Self::Busy(words) => CallReply::refused(call, Outcome::Busy).with_detail(words),
+            Self::Unrecorded(error) => {
+                CallReply::refused(call, Outcome::HostFailure).with_detail(error.to_string())
+            }
             Self::Taken(taken) => {
                 CallReply::refused(call, Outcome::InDoubt).with_detail(taken.to_string())
             }

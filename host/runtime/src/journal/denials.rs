@@ -27,20 +27,19 @@ struct Open {
 
 /// The denials since the last summaries.
 #[derive(Debug)]
-pub struct DenialTally {
+pub(crate) struct DenialTally {
     open: Mutex<Open>,
     every_ms: u64,
 }
 
 impl DenialTally {
     /// A tally whose summaries are at least so far apart.
-    #[must_use]
-    pub fn new(every: soma_policy::Millis) -> Self {
+    pub(crate) fn new(every: soma_policy::Millis) -> Self {
         Self { open: Mutex::default(), every_ms: every.0 }
     }
 
     /// Counts a denial.
-    pub fn note(&self, installation: &InstallationKey, denial: &Denial) {
+    pub(crate) fn note(&self, installation: &InstallationKey, denial: &Denial) {
         let mut open = self.open.lock();
         let kind = (installation.clone(), denial.code, denial.layer);
         if let Some((count, _)) = open.kinds.get_mut(&kind) {
@@ -54,7 +53,7 @@ impl DenialTally {
 
     /// The summaries that are due: none before the interval has passed since the last ones. A clock
     /// that goes back makes them due.
-    pub fn due(&self, now: Timestamp) -> Vec<DenialSummary> {
+    pub(crate) fn due(&self, now: Timestamp) -> Vec<DenialSummary> {
         let mut open = self.open.lock();
         let early = now >= open.taken && now.since(open.taken).0 < self.every_ms;
         if open.kinds.is_empty() || early {

@@ -13,13 +13,23 @@ use super::meter::MoneyMeter;
 
 const DAY_MS: u64 = 86_400_000;
 
-/// Bytes that an installation moved over HTTP.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Moved {
-    /// Sent by the guest.
+/// Bytes that an installation moved over HTTP on the latest day of any lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MovedToday {
+    /// The installation.
+    pub installation: InstallationKey,
+    /// An instant of that day.
+    pub at: Timestamp,
+    /// Sent by its guests.
     pub sent: u64,
-    /// Received by it.
+    /// Received by them.
     pub received: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Moved {
+    sent: u64,
+    received: u64,
 }
 
 #[derive(Debug)]
@@ -74,10 +84,17 @@ impl LeaseReplay {
         }
     }
 
-    /// What each installation moved over HTTP on the latest day, with an instant of that day.
-    pub fn moved(&self) -> impl Iterator<Item = (&InstallationKey, Timestamp, Moved)> {
+    /// What each installation moved over HTTP on the latest day.
+    #[must_use]
+    pub fn moved(&self) -> Vec<MovedToday> {
         let today = self.moved.iter().filter(|(_, (day, _))| *day == self.day);
-        today.map(|(key, (day, moved))| (key, Timestamp(day.saturating_mul(DAY_MS)), *moved))
+        let moved = |(key, (day, moved)): (&InstallationKey, &(u64, Moved))| MovedToday {
+            installation: key.clone(),
+            at: Timestamp(day.saturating_mul(DAY_MS)),
+            sent: moved.sent,
+            received: moved.received,
+        };
+        today.map(moved).collect()
     }
 
     /// The latest day, and the accounts with what is spent of the latest lease and of its month.

@@ -8,7 +8,7 @@ use soma_policy::{
     JournalEntry, JournalId, LeaseId, Money, OrderId, Outcome, Period, Receipt, Timestamp, Usage,
 };
 
-use super::{Ask, LeaseReplay, Leases, Moved, Reservation};
+use super::{Ask, LeaseReplay, Leases, MovedToday, Reservation};
 use crate::clock::FixedClock;
 use crate::journal::{Journal, JournalOptions, test_key};
 
@@ -316,7 +316,7 @@ proptest! {
             for line in &entries {
                 replay.see(&serde_json::from_str(line.body()).unwrap());
             }
-            let moved: u64 = replay.moved().map(|(_, _, Moved { sent, .. })| sent).sum();
+            let moved: u64 = replay.moved().iter().map(|moved| moved.sent).sum();
             prop_assert!(moved <= recorded * 7);
             let clock = Arc::new(FixedClock::new(now, 1));
             let rebuilt = Leases::new(clock, bench.journal.clone(), replay);
@@ -349,8 +349,8 @@ fn a_restart_knows_the_month_too() {
     for line in bench.journal.read(0, 1000).unwrap().records.iter().filter(|line| !line.head) {
         replay.see(&serde_json::from_str(line.body()).unwrap());
     }
-    let moved: Vec<_> = replay.moved().map(|(key, _, moved)| (key.clone(), moved)).collect();
-    assert_eq!(moved, [(key(), Moved { sent: 7, received: 0 })]);
+    let at = Timestamp((NOON.0 / DAY + 2) * DAY);
+    assert_eq!(replay.moved(), [MovedToday { installation: key(), at, sent: 7, received: 0 }]);
     let now = Timestamp(NOON.0 + 2 * DAY);
     let leases = Leases::new(Arc::new(FixedClock::new(now, 1)), bench.journal.clone(), replay);
     let ask = Ask { key: &key(), price: Some(money("1.00 EUR")), budget: five };
