@@ -39,6 +39,7 @@ pub(super) fn check(manifest: &Manifest) -> Result<(), Broken> {
     functions(manifest)?;
     capabilities(manifest)?;
     secrets(manifest)?;
+    dates(manifest)?;
     price(manifest)
 }
 
@@ -138,6 +139,18 @@ fn secrets(manifest: &Manifest) -> Result<(), Broken> {
             }
         };
         return Err(Broken::new(Code::ManifestSecretPlace, &path, rule));
+    }
+    Ok(())
+}
+
+/// TOML has dates, JSON and WIT have none: the reader hands them on as a table of its own making.
+fn dates(manifest: &Manifest) -> Result<(), Broken> {
+    const MADE_BY_THE_READER: &str = "$__toml_private_datetime";
+    let Some(health) = &manifest.health else { return Ok(()) };
+    let holds = |value: &Value| value.to_string().contains(MADE_BY_THE_READER);
+    if health.args.values().any(holds) || health.expect.as_ref().is_some_and(holds) {
+        let rule = "a date has no WIT type; write it as a string";
+        return Err(Broken::new(Code::ManifestBadValue, &["health"], rule));
     }
     Ok(())
 }

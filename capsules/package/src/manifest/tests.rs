@@ -179,6 +179,13 @@ fn a_fraction_in_the_health_check_has_no_canonical_form() {
 }
 
 #[test]
+fn dates_are_refused_as_arguments() {
+    let error = refusal(&manifest("[health]\nfunction = \"greet\"\nargs = { at = 2026-01-01 }"));
+    assert_eq!((error.code(), error.line()), (Code::ManifestBadValue, Some(9)), "{error}");
+    assert!(error.message().contains("as a string"), "{error}");
+}
+
+#[test]
 fn keys_are_found_by_their_path() {
     assert_eq!(locate(FULL, &["schema"]), Some(1));
     let kv = 1 + FULL[..FULL.find("[capabilities.kv.cache]").unwrap()].matches('\n').count();
