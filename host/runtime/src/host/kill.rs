@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use futures::FutureExt as _;
+use soma_policy::{KillScope, KillSubject};
 
 use super::Host;
-use crate::kill::{Accepted, KillRefusal, Target};
+use crate::kill::{Accepted, KillRefusal, Radius, Target};
 use crate::running::{Cut, Running};
 
 impl Host {
@@ -26,6 +27,20 @@ impl Host {
             // A panic of ours: it goes on where it can be seen.
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
+    }
+
+    /// What an order with this scope would stop here. Nothing is stopped.
+    #[must_use]
+    pub fn blast_radius(&self, scope: &KillScope) -> Radius {
+        let (snapshot, now) = (self.snapshot(), self.clock.now());
+        let installed = snapshot.entries().filter_map(|entry| entry.running.as_deref());
+        let subjects = installed.map(soma_policy::Installation::kill_subject);
+        let running: Vec<Target> = self.calls.running().into_iter().map(target).collect();
+        let reserved = |subject: &KillSubject| {
+            let standings = self.leases.standing(&subject.installation, now);
+            standings.into_iter().map(|standing| standing.reserved).collect()
+        };
+        self.kills.radius_of(scope, subjects, &running, reserved)
     }
 }
 
