@@ -118,31 +118,41 @@ impl fmt::Display for Denial {
     }
 }
 
-/// What a judge says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[must_use]
-pub enum Decision {
-    /// Yes.
-    Allow,
-    /// No, and why.
-    Deny(Box<Denial>),
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Decision {
-    /// The denial as an error, for `?`.
-    ///
-    /// # Errors
-    /// When the decision is a denial.
-    pub fn ok(self) -> Result<(), Box<Denial>> {
-        match self {
-            Self::Allow => Ok(()),
-            Self::Deny(denial) => Err(denial),
-        }
+    #[test]
+    fn the_line_names_code_operation_layer_and_remedy() {
+        let denial = Denial::new(Code::KvQuota, Layer::Grant, "kv set cache k", "4 MiB are used");
+        assert_eq!(
+            denial.to_string(),
+            format!(
+                "denied SOMA-D022 kv set cache k · layer grant · fix: {}",
+                Code::KvQuota.entry().remedy
+            )
+        );
+        let told = denial.on("kv.cache".parse().unwrap()).fix("raise it").by(OrderId::from_u128(1));
+        assert!(told.to_string().ends_with("fix: raise it"));
+        let json = serde_json::to_string(&told).unwrap();
+        assert_eq!(serde_json::from_str::<Denial>(&json).unwrap(), told);
+        assert!(serde_json::from_str::<Denial>(&json.replace("\"layer\"", "\"layr\"")).is_err());
     }
 
-    /// Whether it is allowed.
-    #[must_use]
-    pub const fn is_allow(&self) -> bool {
-        matches!(self, Self::Allow)
+    #[test]
+    fn every_layer_prints_as_documents_spell_it() {
+        let all = [
+            Layer::Manifest,
+            Layer::Grant,
+            Layer::Operator,
+            Layer::Constitution,
+            Layer::Budget,
+            Layer::Kill,
+            Layer::Residency,
+            Layer::Moderation,
+        ];
+        for layer in all {
+            assert_eq!(serde_json::to_value(layer).unwrap(), layer.to_string());
+        }
     }
 }

@@ -46,7 +46,7 @@ pub use cedar::{
     STARTER_LIMITS, STARTER_POLICY,
 };
 pub use code::{Code, CodeEntry};
-pub use denial::{Decision, Denial, Layer};
+pub use denial::{Denial, Layer};
 pub use grant::{
     BudgetGrant, ClocksGrant, ConfigGrant, EmitGrant, FilesGrant, Grants, HttpGrant, KvGrant,
     LoggingGrant, RandomGrant, SecretGrant, ServeGrant, ToolGrant,

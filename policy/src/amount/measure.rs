@@ -45,7 +45,7 @@ fn near(text: &str, units: &[(&str, u64)]) -> Option<String> {
 }
 
 fn write(value: u64, units: &[(&str, u64)], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let exact = |(_, factor): &&(&str, u64)| value != 0 && value % factor == 0;
+    let exact = |(_, factor): &&(&str, u64)| value != 0 && value.is_multiple_of(*factor);
     match units.iter().find(exact).or(units.last()) {
         Some((unit, factor)) => write!(f, "{} {unit}", value / factor),
         None => Err(fmt::Error),

@@ -108,7 +108,11 @@ fn read(kind: &str, value: &str) -> Result<KillScope, String> {
         "installation" => KillScope::Installation(parse(value)?),
         "region" => KillScope::Region(parse(value)?),
         other => {
-            return Err(format!("the kinds are {}{}", KINDS.join(", "), did_you_mean(other, KINDS)));
+            return Err(format!(
+                "the kinds are {}{}",
+                KINDS.join(", "),
+                did_you_mean(other, KINDS)
+            ));
         }
     })
 }

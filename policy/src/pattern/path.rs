@@ -114,7 +114,7 @@ impl FromStr for PathPattern {
         let segments = parts
             .iter()
             .enumerate()
-            .map(|(index, part)| segment(part, index == last).map_err(|rule| fail(rule)))
+            .map(|(index, part)| segment(part, index == last).map_err(&fail))
             .collect::<Result<Box<[Segment]>, _>>()?;
         if segments.iter().filter(|segment| **segment == Segment::Deep).count() > DEEP_MAX {
             return Err(fail(format!("it has more than {DEEP_MAX} `**`")));
