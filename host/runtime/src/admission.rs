@@ -241,11 +241,13 @@ mod tests {
         let admission = Admission::new(1, 8);
         let held = admission.enter(&org("a")).await.unwrap();
         {
-            let gives_up = admission.enter(&org("b"));
+            let tenant = org("b");
+            let gives_up = admission.enter(&tenant);
             tokio::pin!(gives_up);
             assert!(futures::poll!(&mut gives_up).is_pending());
         }
-        let waits = admission.enter(&org("c"));
+        let tenant = org("c");
+        let waits = admission.enter(&tenant);
         tokio::pin!(waits);
         assert!(futures::poll!(&mut waits).is_pending());
         drop(held);

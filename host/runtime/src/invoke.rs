@@ -82,7 +82,7 @@ pub struct Pending {
 }
 
 impl Pending {
-    fn new(running: Arc<Running>, reply: oneshot::Receiver<CallReply>) -> Self {
+    pub(crate) fn new(running: Arc<Running>, reply: oneshot::Receiver<CallReply>) -> Self {
         Self { call: running.ids.call, events: None, reply, running: Some(running) }
     }
 

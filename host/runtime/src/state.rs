@@ -26,13 +26,14 @@ pub(crate) const TABLE_MAX: usize = 4096;
 
 /// The data of one store.
 pub(crate) struct Ctx {
+    /// Before the table: a request body that the guest left open must not look finished when the table goes.
+    pub(crate) http: HttpState,
     pub(crate) table: ResourceTable,
     pub(crate) gate: Gate,
     pub(crate) limiter: Limiter,
     pub(crate) output: Output,
     pub(crate) rooms: Rooms,
     pub(crate) files: FilesState,
-    pub(crate) http: HttpState,
     pub(crate) backends: Arc<Backends>,
 }
 
@@ -78,5 +79,50 @@ impl Ctx {
             gate,
             backends,
         })
+    }
+}
+
+#[cfg(test)]
+impl Backends {
+    /// For the tests of rooms: files below `home`, an http client without secrets.
+    pub(crate) fn for_tests(
+        clock: Arc<dyn Clock>,
+        kv: KvStore,
+        secrets: Box<SecretStored>,
+        tools: Box<ToolCaller>,
+        home: &std::path::Path,
+    ) -> Self {
+        use crate::capability::http::{NoSecrets, OwnAddresses};
+        let folder = home.join("files");
+        std::fs::create_dir_all(&folder).unwrap();
+        let folder = cap_std::fs::Dir::open_ambient_dir(folder, cap_std::ambient_authority());
+        let own = OwnAddresses::default();
+        let http = HttpClient::new(clock.clone(), own, Arc::new(NoSecrets)).unwrap();
+        let volumes = Volumes::new(folder.unwrap());
+        Self { clock, kv, volumes, http: Arc::new(http), secrets, tools }
+    }
+}
+
+#[cfg(test)]
+impl Ctx {
+    /// For the tests of rooms: no volume is open.
+    pub(crate) fn for_tests(gate: Gate, output: Output, backends: Arc<Backends>) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(TABLE_MAX);
+        Self {
+            http: HttpState::new(gate.clone(), backends.http.clone()),
+            table,
+            limiter: Limiter::new(gate.running().clone()),
+            output,
+            rooms: Rooms {
+                timers: Timers::default(),
+                random: Source::new(backends.clock.random_seed()),
+                emitted: Emitted::default(),
+                logged: 0,
+            },
+            files: FilesState::default(),
+            gate,
+            backends,
+        }
     }
 }

@@ -24,6 +24,7 @@ pub(crate) mod rig;
 mod tests;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{HeaderName, Request};
 use soma_policy::{
@@ -73,13 +74,14 @@ struct Hooks {
     gate: Gate,
     client: Arc<HttpClient>,
     entries: Vec<Arc<Entry>>,
+    gone: Arc<AtomicBool>,
     /// Read from the rights when a header or request first asks for them.
     placements: Option<Vec<(CapabilityName, Placement)>>,
 }
 
 impl Hooks {
     fn new(gate: Gate, client: Arc<HttpClient>) -> Self {
-        Self { gate, client, entries: Vec::new(), placements: None }
+        Self { gate, client, entries: Vec::new(), gone: Arc::default(), placements: None }
     }
 
     fn placements(&mut self) -> &[(CapabilityName, Placement)] {
@@ -137,9 +139,17 @@ impl Hooks {
             per_day: rule.per_day,
             day: self.client.days.of(key, self.client.clock.now()),
             used: tap::Used::default(),
+            gone: Arc::clone(&self.gone),
         });
         self.entries.push(Arc::clone(&entry));
         entry
+    }
+}
+
+impl Drop for Hooks {
+    /// The store goes: bodies that the guest has not ended until now are not ended by that.
+    fn drop(&mut self) {
+        self.gone.store(true, Ordering::SeqCst);
     }
 }
 

@@ -34,6 +34,7 @@ fn tap(
         per_day: bound(per_day),
         day: DayCounters::new().of(&running.installation.key, now),
         used: Used::default(),
+        gone: Arc::default(),
     };
     let clock = Arc::new(FixedClock::new(now, 0));
     Tap::new(running.clone(), clock, Arc::new(entry), direction, "GET https://api.example/".into())

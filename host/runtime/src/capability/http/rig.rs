@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -16,15 +17,19 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use rustls::ServerConfig;
 use rustls_pki_types::PrivateKeyDer;
 use soma_policy::{
-    CallId, CallScope, Caller, CapsuleFacts, Declarations, Digest, Fingerprint, Grants,
-    Installation, InstallationSpec, KillSet, Limits, LimitsAsk, OnUpdate, OperatorPolicy,
-    PolicySources, Timestamp, authorise,
+    CallId, CallScope, Caller, CapsuleFacts, Declarations, Digest, Fingerprint, Grants, HostId,
+    Installation, InstallationSpec, JournalId, KillSet, Limits, LimitsAsk, OnUpdate,
+    OperatorPolicy, PolicySources, Timestamp, authorise,
 };
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
+use crate::clock::FixedClock;
 use crate::gate::Gate;
+use crate::journal::{Journal, JournalOptions, test_key};
+use crate::lease::{Ask, LeaseReplay, Leases, Reservation};
 use crate::running::{CallIds, NewCall, Running};
 
 /// The moment at which the tests' clocks stand.
@@ -196,8 +201,8 @@ pub(crate) fn running(limits: Limits) -> Arc<Running> {
     new_call(&installation, limits)
 }
 
-/// The gate of a call that is about to run.
-pub(crate) fn gate(setup: &Setup<'_>) -> Gate {
+/// The gate of a call that is about to run, and the folder of its journal.
+pub(crate) fn gate(setup: &Setup<'_>) -> (Gate, TempDir) {
     let policy = Arc::new(policy(setup));
     let installation = Arc::new(installation(setup, &policy));
     let running = new_call(&installation, installation.limits);
@@ -208,7 +213,25 @@ pub(crate) fn gate(setup: &Setup<'_>) -> Gate {
     let function = "run".parse().unwrap();
     let kills = KillSet::default();
     let authorised = authorise(&installation, &caller, &function, &policy, &kills, NOW).unwrap();
-    Gate::new(authorised, running, policy)
+    let home = tempfile::tempdir().unwrap();
+    let reservation = Arc::new(reservation(&installation, home.path()));
+    (Gate::new(authorised, running, reservation), home)
+}
+
+/// Nothing is reserved: the probe has no price.
+fn reservation(installation: &Installation, home: &Path) -> Reservation {
+    let options = JournalOptions::new(
+        home.join("journal"),
+        home.join("head/journal"),
+        JournalId::from_u128(1),
+        HostId::from_u128(2),
+        NOW,
+    );
+    let journal = Journal::open(options, test_key(), &mut |_| {}).unwrap();
+    let clock = Arc::new(FixedClock::new(NOW, 0));
+    let leases = Leases::new(clock, journal, LeaseReplay::default());
+    let ask = Ask { key: &installation.key, price: None, budget: None };
+    leases.take(ask, None, NOW).unwrap()
 }
 
 fn policy(setup: &Setup<'_>) -> OperatorPolicy {

@@ -5,7 +5,7 @@
 //! bounds: crossing one is a denial that names the key to raise, and the body ends with an error.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use soma_policy::{CapabilityName, CapabilityRef, Code, Denial, Layer, Transfer};
 use wasmtime_wasi_http::Error;
@@ -47,6 +47,8 @@ pub(crate) struct Entry {
     pub(crate) per_day: Bound,
     pub(crate) day: Arc<InstallationDay>,
     pub(crate) used: Used,
+    /// Set when the guest's store is gone.
+    pub(crate) gone: Arc<AtomicBool>,
 }
 
 /// What an entry has moved in this call, over all of its requests.
@@ -94,10 +96,10 @@ impl Tap {
         self.running.live().map_err(over)
     }
 
-    /// An error once the call ended, in whatever way.
+    /// An error once the call ended or its guest is gone, in whatever way.
     pub(crate) fn unended(&self) -> Result<(), Error> {
         self.live()?;
-        if self.running.end().is_some() {
+        if self.running.end().is_some() || self.entry.gone.load(Ordering::SeqCst) {
             return Err(Error::ConnectionTerminated);
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -57,6 +57,7 @@ impl SecretSource for OneSecret {
 struct Guest {
     hooks: Hooks,
     resolver: Arc<Answers>,
+    _home: tempfile::TempDir,
 }
 
 impl Guest {
@@ -68,8 +69,9 @@ impl Guest {
         });
         let client = HttpClient::new(clock, OwnAddresses::default(), Arc::new(OneSecret)).unwrap();
         let client = client.with_resolver(resolver.clone());
-        let hooks = Hooks::new(rig::gate(setup), Arc::new(client));
-        Self { hooks, resolver }
+        let (gate, _home) = rig::gate(setup);
+        let hooks = Hooks::new(gate, Arc::new(client));
+        Self { hooks, resolver, _home }
     }
 
     /// A guest whose requests to the api go to `peer`.
@@ -428,9 +430,10 @@ async fn an_author_reaches_the_loopback_port_that_was_allowed_and_no_other() {
         let clock = Arc::new(FixedClock::new(rig::NOW, 0));
         let client = HttpClient::new(clock, OwnAddresses::default(), Arc::new(NoSecrets)).unwrap();
         let client = Arc::new(client.with_loopback(vec![allowed.port()]));
-        let gate = rig::gate(&Setup { declared: &declared, ..Setup::default() });
+        let (gate, _home) = rig::gate(&Setup { declared: &declared, ..Setup::default() });
         let resolver = Arc::new(Answers { ips: Vec::new(), asked: AtomicUsize::new(0) });
-        let mut guest = Guest { hooks: Hooks::new(gate, client), resolver };
+        let hooks = Hooks::new(gate, client);
+        let mut guest = Guest { hooks, resolver, _home };
         let answer = guest.get(&format!("http://127.0.0.1:{port}/a")).await;
         assert_eq!(answer.is_ok(), reached, "{answer:?}");
     }

@@ -1,0 +1,3 @@
+//! The HTTP edge of a host: the listener, the host's own routes, and served capsules.
+
+pub mod serve;
