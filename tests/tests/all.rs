@@ -6,6 +6,7 @@
 
 mod all {
     mod first_call;
+    mod gate_matrix;
     mod hostile;
     mod library;
     mod range;

@@ -1,8 +1,10 @@
 //! What every program finds around itself: environment, arguments, folders, standard input.
 
 use soma_sdk::bindings::wasi::cli::{environment, exit};
+use soma_sdk::bindings::wasi::clocks::monotonic_clock;
 use soma_sdk::bindings::wasi::filesystem::preopens;
-use soma_sdk::{bindings::wasi::random::random, config};
+use soma_sdk::bindings::wasi::random::random;
+use soma_sdk::{budget, config};
 
 use crate::{Outcome, stopped};
 
@@ -30,6 +32,10 @@ pub(crate) fn run(name: &str) -> Outcome {
             Some(value) => Ok(value),
             None => Err("there is no such setting".to_owned()),
         },
+        "config-shown" => Ok(config::get("shown").map_err(stopped)?.unwrap_or_default()),
+        "clock" => Ok(monotonic_clock::resolution().to_string()),
+        "budget" => Ok(budget::cpu_left().to_string()),
+        "random-some" => Ok(random::get_random_bytes(64).len().to_string()),
         "config-all" => Ok(format!("{:?}", config::get_all().map_err(stopped)?)),
         "random" => {
             // More than any guest needs, asked for in one argument.

@@ -14,6 +14,7 @@ pub(crate) fn run(name: &str, argument: &str) -> Outcome {
             call("itself", "run", again)?;
             call("itself", "run", again)
         }
+        "honest" => call("text", "slugify", r#"{"text":"Hello there"}"#),
         "not-granted" => call("other", "run", "{}"),
         "not-declared" => call("nobody", "run", "{}"),
         "other-function" => call("text", "extract", r#"{"text":"x"}"#),
