@@ -94,10 +94,10 @@ fn write(body: &OutgoingBody, bytes: &[u8]) -> bool {
 }
 
 fn whole(out: ResponseOutparam, headers: &[(&str, &str)], bytes: &[u8]) {
-    if let Some(body) = respond(out, headers) {
-        if bytes.chunks(4096).all(|chunk| write(&body, chunk)) {
-            let _ = OutgoingBody::finish(body, None);
-        }
+    if let Some(body) = respond(out, headers)
+        && bytes.chunks(4096).all(|chunk| write(&body, chunk))
+    {
+        let _ = OutgoingBody::finish(body, None);
     }
 }
 

@@ -8,10 +8,10 @@ use soma_sdk::bindings::wasi::http::types::{
 pub(crate) fn whole(out: ResponseOutparam, status: u16, media_type: &str, body: &str) {
     let length = body.len().to_string();
     let headers = [("content-type", media_type), ("content-length", &length)];
-    if let Some(outgoing) = start(out, status, &headers) {
-        if write(&outgoing, body.as_bytes()) {
-            finish(outgoing);
-        }
+    if let Some(outgoing) = start(out, status, &headers)
+        && write(&outgoing, body.as_bytes())
+    {
+        finish(outgoing);
     }
 }
 
