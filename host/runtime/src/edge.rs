@@ -1,3 +1,75 @@
-//! The HTTP edge of a host: the listener, the host's own routes, and served capsules.
+//! The HTTP edge: a listener, one fork (served capsules or the host's own interface), an orderly end.
+//!
+//! It turns requests into calls of [`crate::Host`] and values into JSON; it decides nothing. Identity
+//! comes from the verified token alone. Every route stands in [`routes`], on one screen; the OpenAPI
+//! document is generated from the same lines.
 
-pub mod serve;
+mod auth;
+mod calls;
+mod invoke;
+mod journal;
+mod kills;
+mod openapi;
+mod problem;
+mod routes;
+pub(crate) mod serve;
+mod status;
+mod stream;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::host::Host;
+use serve::{AppDomains, Apps, serve_connection};
+
+pub use openapi::document as openapi;
+
+/// How long connections may take to end once the host stops.
+const FAREWELL: Duration = Duration::from_secs(10);
+/// Connections at one time; more wait in the system's queue.
+const CONNECTIONS_MAX: usize = 4096;
+
+/// Serves until `stop` is ready, then lets connections end.
+///
+/// # Errors
+/// When the listener fails for good.
+pub async fn serve(
+    host: Arc<Host>,
+    listener: TcpListener,
+    stop: impl Future<Output = ()> + Send,
+) -> std::io::Result<()> {
+    let api = routes::router(host.clone());
+    let apps = Arc::new(Apps::new(host, AppDomains::new(Vec::new()), false));
+    let (stopping, tasks) = (CancellationToken::new(), TaskTracker::new());
+    let room = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS_MAX));
+    tokio::pin!(stop);
+    loop {
+        let Ok(place) = room.clone().acquire_owned().await else { break };
+        let accepted = tokio::select! {
+            () = &mut stop => break,
+            accepted = listener.accept() => accepted,
+        };
+        let Ok((stream, _)) = accepted else {
+            // Out of descriptors: connections that end make room again.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            continue;
+        };
+        // Small answers must not wait for more to say.
+        let _ = stream.set_nodelay(true);
+        let (apps, api, stopping) = (apps.clone(), api.clone(), stopping.clone());
+        tasks.spawn(async move {
+            serve_connection(stream, apps, api, stopping).await;
+            drop(place);
+        });
+    }
+    stopping.cancel();
+    tasks.close();
+    // Whoever does not end in time is cut by the process's own end.
+    let _ = tokio::time::timeout(FAREWELL, tasks.wait()).await;
+    Ok(())
+}

@@ -22,6 +22,8 @@ use crate::installations::Snapshot;
 use crate::journal::Journal;
 use crate::kill::Kills;
 use crate::lease::Leases;
+use crate::metrics::Metrics;
+use crate::running::Cut;
 use crate::state::Backends;
 use crate::token::TokenVerifier;
 
@@ -76,6 +78,7 @@ pub struct Host {
     leases: Leases,
     kills: Kills,
     backends: Arc<Backends>,
+    metrics: Metrics,
     served: FunctionName,
     guests: Threads,
     control: Threads,
@@ -173,6 +176,18 @@ impl Host {
 
     pub(crate) fn backends(&self) -> &Arc<Backends> {
         &self.backends
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Ends everything that runs: calls are cut and get their receipts, the journal is synced.
+    pub fn close(&self) {
+        for call in self.calls.running() {
+            call.cut(Cut::Interrupted);
+        }
+        self.components.engine().increment_epoch();
     }
 
     pub(crate) fn guests(&self) -> &Handle {

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use soma_policy::{
-    CallId, Caller, Denial, FunctionName, InstallationKey, LabelSet, Millis, Outcome, Usage,
+    CallId, Caller, Code, Denial, FunctionName, InstallationKey, LabelSet, Millis, Money, Outcome,
+    Usage,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -65,6 +66,10 @@ pub struct CallReply {
     pub usage: Usage,
     /// What its data carries with it, for a caller that is a capsule itself.
     pub(crate) labels: LabelSet,
+    /// A code that says more than the outcome's.
+    pub code: Option<Code>,
+    /// What the call is charged.
+    pub charge: Option<Money>,
     /// Words about a trap or failure, the demangled backtrace included.
     pub detail: Option<String>,
     /// Where the journal holds its receipt; none if it never started.
@@ -135,6 +140,8 @@ impl CallReply {
             denials_dropped: 0,
             usage: Usage::default(),
             labels: LabelSet::EMPTY,
+            code: None,
+            charge: None,
             detail: None,
             receipt: None,
         }

@@ -32,6 +32,7 @@ mod invoke;
 mod limiter;
 mod linker;
 mod meter;
+mod metrics;
 mod output;
 mod running;
 mod sandbox;

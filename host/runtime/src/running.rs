@@ -17,6 +17,7 @@ use soma_policy::{CallId, Denial, Installation, LabelSet, LimitKind, OrderId, To
 use tokio_util::sync::CancellationToken;
 
 use crate::meter::Meter;
+use crate::output::Output;
 
 /// Denials kept with a call; more are counted.
 const DENIALS_MAX: usize = 32;
@@ -83,6 +84,7 @@ pub(crate) struct Running {
     denials: Mutex<Vec<Denial>>,
     denials_dropped: AtomicU32,
     start: OnceLock<Durable>,
+    output: OnceLock<Output>,
     /// What the guest waits for, in words, for `soma ps`.
     waiting: Mutex<Option<String>>,
     labels: Mutex<LabelSet>,
@@ -120,6 +122,7 @@ impl Running {
             denials: Mutex::new(Vec::new()),
             denials_dropped: AtomicU32::new(0),
             start: OnceLock::new(),
+            output: OnceLock::new(),
             waiting: Mutex::new(None),
             labels: Mutex::default(),
             mapped_peers: Mutex::default(),
@@ -208,6 +211,16 @@ impl Running {
     pub(crate) fn set_start(&self, durable: BoxFuture<'static, bool>) {
         // A second promise would be a second start record: the first one stands.
         let _ = self.start.set(durable.shared());
+    }
+
+    /// Hands over where the call's log lies, for whoever reads it while the call runs.
+    pub(crate) fn set_output(&self, output: Output) {
+        // A call has one output; the first one stands.
+        let _ = self.output.set(output);
+    }
+
+    pub(crate) fn output(&self) -> Option<&Output> {
+        self.output.get()
     }
 
     /// Waits until the start record is durable: asked before each externally visible effect.

@@ -24,6 +24,7 @@ use soma_policy::{Code, InstallationKey, LimitKind, Outcome};
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
+pub(crate) use self::caller::caller as caller_of;
 pub(crate) use self::connection::serve as serve_connection;
 pub use self::name::{AppDomains, NameError};
 

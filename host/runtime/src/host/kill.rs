@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::FutureExt as _;
-use soma_policy::{KillScope, KillSubject};
+use soma_policy::{InstallationKey, KillScope, KillSubject, OrderId};
 
 use super::Host;
 use crate::kill::{Accepted, KillRefusal, Radius, Target};
@@ -41,6 +41,18 @@ impl Host {
             standings.into_iter().map(|standing| standing.reserved).collect()
         };
         self.kills.radius_of(scope, subjects, &running, reserved)
+    }
+
+    /// Installations that an order stops from starting.
+    pub(crate) fn stopped_installations(&self, order: OrderId) -> Vec<InstallationKey> {
+        let snapshot = self.snapshot();
+        let installed = snapshot.entries().filter_map(|entry| entry.running.as_ref());
+        let mut stopped: Vec<_> = installed
+            .filter(|it| self.kills.judge(it) == Some(order))
+            .map(|it| it.key().clone())
+            .collect();
+        stopped.sort();
+        stopped
     }
 }
 

@@ -31,6 +31,7 @@ use crate::home::{Configuration, Home, HomeError, OperatorFile, SecretScope, Sec
 use crate::journal::{Journal, JournalKey, JournalOptions};
 use crate::kill::{KillOptions, KillReplay, Kills, Trusted};
 use crate::lease::{LeaseReplay, Leases, MovedToday};
+use crate::metrics::Metrics;
 use crate::state::Backends;
 
 /// Longest time one component may take to compile.
@@ -117,6 +118,7 @@ impl Host {
             configuration,
             callees: ArcSwap::default(),
             components,
+            metrics: Metrics::new(),
             journal,
             leases,
             kills,

@@ -32,7 +32,7 @@ pub(crate) enum Done {
     /// It answered through a body that has been streamed.
     Streamed,
     /// The arguments do not fit the function.
-    BadInput(String),
+    BadInput(Code, String),
     /// It was denied while it was made ready.
     Denied(Box<Denial>),
     /// The component cannot be made ready.
@@ -47,12 +47,13 @@ struct Parts {
     outcome: Outcome,
     result: Option<Value>,
     guest_error: Option<Value>,
+    code: Option<Code>,
     detail: Option<String>,
 }
 
 impl Parts {
     fn bare(outcome: Outcome) -> Self {
-        Self { outcome, result: None, guest_error: None, detail: None }
+        Self { outcome, result: None, guest_error: None, code: None, detail: None }
     }
 
     fn of(done: Done) -> Self {
@@ -63,7 +64,9 @@ impl Parts {
                 Self { guest_error: Some(value), ..Self::bare(Outcome::GuestError) }
             }
             Done::Streamed => Self::bare(Outcome::Ok),
-            Done::BadInput(words) => worded(Outcome::GuestError, words),
+            Done::BadInput(code, words) => {
+                Self { code: Some(code), ..worded(Outcome::GuestError, words) }
+            }
             Done::Denied(_) => Self::bare(Outcome::Denied),
             Done::Unready(words) => worded(Outcome::HostFailure, words),
             Done::Failed(Failure::Cut(cut)) => Self::bare(of_cut(cut)),
@@ -133,6 +136,8 @@ impl Started {
             denials_dropped,
             usage: receipt.usage,
             labels: self.running.labels(),
+            code: parts.code,
+            charge: receipt.charge,
             detail: parts.detail,
             receipt: written,
         };
@@ -146,6 +151,7 @@ impl Started {
                 log: self.output.lines(),
             },
         );
+        host.metrics().ended(reply.outcome, &reply.usage, &reply.denials);
         drop(self.slot);
         reply
     }

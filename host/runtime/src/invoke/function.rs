@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::FutureExt as _;
 use serde_json::Value;
-use soma_policy::LimitKind;
+use soma_policy::{Code, LimitKind};
 use wasmtime::Store;
 use wasmtime::component::{InstancePre, Val};
 
@@ -76,9 +76,12 @@ impl Started {
         let done = match self.loaded().await {
             Err(done) => done,
             Ok(loaded) => match loaded.exports.get(&self.running.function) {
-                None => Done::BadInput(no_function(&self, &loaded.exports.names())),
+                None => Done::BadInput(
+                    Code::FunctionUnknown,
+                    no_function(&self, &loaded.exports.names()),
+                ),
                 Some(export) => match value::args_from_json(&export.params, &arguments, &caps) {
-                    Err(error) => Done::BadInput(error.to_string()),
+                    Err(error) => Done::BadInput(Code::InputType, error.to_string()),
                     Ok(params) => {
                         let export = export.clone();
                         self.within(&loaded, move |store, pre| {

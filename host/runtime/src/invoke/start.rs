@@ -196,6 +196,7 @@ impl Started {
     /// Registers the call, and only then looks at the kill set: an order that came in between finds
     /// the call registered, or is found here.
     fn register(self, input: u64) -> Result<Self, Refusal> {
+        self.running.set_output(self.output.clone());
         self.host.calls().register(&self.running)?;
         if let Some(order) = self.host.kills().judge(&self.installation) {
             self.running.cut(Cut::Killed(order));

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::future::{BoxFuture, FutureExt as _};
 use http::{Request, Response};
 use hyper::body::Incoming;
-use soma_policy::{Caller, InstallationKey};
+use soma_policy::{Caller, Code, InstallationKey};
 use tokio::sync::oneshot;
 use wasmtime::Store;
 use wasmtime::component::InstancePre;
@@ -92,7 +92,10 @@ async fn handle(
     send: oneshot::Sender<Head>,
 ) -> wasmtime::Result<Done> {
     let Ok(proxy) = ProxyPre::new(pre) else {
-        return Ok(Done::BadInput("the capsule exports no wasi:http/incoming-handler".to_owned()));
+        return Ok(Done::BadInput(
+            Code::FunctionUnknown,
+            "the capsule exports no wasi:http/incoming-handler".to_owned(),
+        ));
     };
     let proxy = proxy.instantiate_async(&mut *store).await?;
     let answered = Arc::new(AtomicBool::new(false));

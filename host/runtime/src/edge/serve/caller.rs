@@ -36,7 +36,7 @@ pub(crate) fn of<B>(
 }
 
 /// What a token's claims are to the policy.
-fn caller(claims: &Claims) -> Caller {
+pub(crate) fn caller(claims: &Claims) -> Caller {
     let one = |scope: &Scope| match scope {
         Scope::CallAny => CallScope::All,
         Scope::Call(id) => CallScope::Only(std::collections::BTreeSet::from([id.clone()])),
