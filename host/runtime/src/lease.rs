@@ -89,7 +89,7 @@ impl Leases {
         installation: &Installation,
         parent: Option<&Reservation>,
         now: Timestamp,
-    ) -> Result<Reservation, Denial> {
+    ) -> Result<Reservation, Box<Denial>> {
         let ask =
             Ask { key: &installation.key, price: installation.price, budget: installation.budget };
         self.take(ask, parent, now)
@@ -102,7 +102,7 @@ impl Leases {
         ask: Ask<'_>,
         parent: Option<&Reservation>,
         now: Timestamp,
-    ) -> Result<Reservation, Denial> {
+    ) -> Result<Reservation, Box<Denial>> {
         if let Some(parent) = parent {
             return parent.child(ask.price);
         }
@@ -152,12 +152,12 @@ impl Leases {
 }
 
 /// The currency of a call's lease: the budget's, which must be the price's.
-fn currency(ask: &Ask<'_>) -> Result<Currency, Denial> {
+fn currency(ask: &Ask<'_>) -> Result<Currency, Box<Denial>> {
     let budget = ask.budget.map(|budget| budget.limit.currency);
     match (ask.price, budget) {
         (Some(price), Some(budget)) if price.micros > 0 && price.currency != budget => {
             let reason = format!("the price is {price}, the budget is in {budget}");
-            Err(Denial::new(Code::BudgetCurrency, Layer::Budget, "call", reason))
+            Err(Box::new(Denial::new(Code::BudgetCurrency, Layer::Budget, "call", reason)))
         }
         (price, budget) => {
             Ok(budget.or(price.map(|price| price.currency)).unwrap_or(Currency::EUR))

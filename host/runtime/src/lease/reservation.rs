@@ -30,7 +30,7 @@ impl Reservation {
         account: &Arc<Account>,
         purse: &Arc<Purse>,
         ask: &Ask<'_>,
-    ) -> Result<Self, Denial> {
+    ) -> Result<Self, Box<Denial>> {
         let mut taken = Self {
             account: Arc::clone(account),
             purse: Arc::clone(purse),
@@ -45,7 +45,9 @@ impl Reservation {
         taken.held = AtomicI64::new(taken.reserved);
         if let Some(budget) = ask.budget {
             // If this refuses, dropping `taken` gives the money back.
-            account.enter(budget.concurrent_calls).map_err(|running| crowded(ask.key, running))?;
+            account
+                .enter(budget.concurrent_calls)
+                .map_err(|running| Box::new(crowded(ask.key, running)))?;
             taken.slot = true;
         }
         Ok(taken)
@@ -53,13 +55,14 @@ impl Reservation {
 
     /// A reservation for a call that this call's guest makes: on the same lease, under the same budget.
     /// It fails at once and never waits.
-    pub(super) fn child(&self, price: Option<Money>) -> Result<Self, Denial> {
+    pub(super) fn child(&self, price: Option<Money>) -> Result<Self, Box<Denial>> {
         if let Some(price) =
             price.filter(|price| price.micros > 0 && price.currency != self.purse.currency)
         {
             let reason =
                 format!("the tool costs {price}, the caller's lease is in {}", self.purse.currency);
-            return Err(Denial::new(Code::BudgetCurrency, Layer::Budget, "call a tool", reason));
+            let denial = Denial::new(Code::BudgetCurrency, Layer::Budget, "call a tool", reason);
+            return Err(Box::new(denial));
         }
         let reserved = self.reserve(price)?;
         Ok(Self {
@@ -75,7 +78,7 @@ impl Reservation {
     }
 
     /// Commits the price of a call; says how much that is.
-    fn reserve(&self, price: Option<Money>) -> Result<i64, Denial> {
+    fn reserve(&self, price: Option<Money>) -> Result<i64, Box<Denial>> {
         let micros = price.map_or(0, |price| price.micros.max(0));
         if micros == 0 {
             return Ok(0);
@@ -89,7 +92,7 @@ impl Reservation {
                 self.purse.month.reserve(micros, limit.micros) && follow(&self.purse.today, micros)
             }
         };
-        within.then_some(micros).ok_or_else(|| self.exhausted())
+        within.then_some(micros).ok_or_else(|| Box::new(self.exhausted()))
     }
 
     /// The lease that the call's receipt names.

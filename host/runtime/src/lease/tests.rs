@@ -59,7 +59,7 @@ impl Bench {
         price: &str,
         budget: Option<Budget>,
         now: Timestamp,
-    ) -> Result<Reservation, soma_policy::Denial> {
+    ) -> Result<Reservation, Box<soma_policy::Denial>> {
         let ask = Ask { key: &key(), price: Some(money(price)), budget };
         self.leases.take(ask, None, now)
     }
