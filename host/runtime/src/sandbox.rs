@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use soma_policy::LimitKind;
-use wasmtime::component::InstancePre;
+use wasmtime::component::{InstancePre, ResourceTableError};
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::cpu::Metered;
@@ -109,6 +109,10 @@ fn explain(running: &Running, error: &wasmtime::Error) -> Failure {
     }
     if let Some(wasmtime::Trap::StackOverflow) = error.downcast_ref::<wasmtime::Trap>() {
         running.cut(Cut::Limit(LimitKind::Stack));
+        return Failure::Cut(running.cut_reason());
+    }
+    if let Some(ResourceTableError::Full) = error.downcast_ref::<ResourceTableError>() {
+        running.cut(Cut::Limit(LimitKind::Handles));
         return Failure::Cut(running.cut_reason());
     }
     if error.downcast_ref::<wasmtime::PoolConcurrencyLimitError>().is_some() {

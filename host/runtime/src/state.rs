@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use soma_policy::LimitKind;
 use wasmtime::component::ResourceTable;
 
 use crate::capability::clocks::Timers;
@@ -62,12 +63,23 @@ impl Ctx {
         let backends = call.host.backends().clone();
         let gate = call.gate.clone();
         let files = backends.volumes.prepare(&gate).await.map_err(|error| error.to_string())?;
+        Ok(Self::assemble(gate, call.output.clone(), files, backends))
+    }
+
+    /// Puts the state together; nothing here can fail.
+    pub(crate) fn assemble(
+        gate: Gate,
+        output: Output,
+        files: FilesState,
+        backends: Arc<Backends>,
+    ) -> Self {
         let mut table = ResourceTable::new();
-        table.set_max_capacity(TABLE_MAX);
-        Ok(Self {
+        let handles = usize::try_from(gate.running().meter.left(LimitKind::Handles));
+        table.set_max_capacity(handles.unwrap_or(TABLE_MAX).min(TABLE_MAX));
+        Self {
             table,
             limiter: Limiter::new(gate.running().clone()),
-            output: call.output.clone(),
+            output,
             rooms: Rooms {
                 timers: Timers::default(),
                 random: Source::new(backends.clock.random_seed()),
@@ -78,7 +90,7 @@ impl Ctx {
             http: HttpState::new(gate.clone(), backends.http.clone()),
             gate,
             backends,
-        })
+        }
     }
 }
 
