@@ -18,16 +18,17 @@ mod operators;
 mod orgs;
 mod seal;
 mod secrets;
-mod starter;
 mod sources;
+mod stamp;
+mod starter;
 mod store;
 mod verified;
 
 pub use configuration::Configuration;
 pub use create::{Birth, Born};
 pub use error::HomeError;
-pub use file::{make_folder, names_in, read_bounded, remove, write_private};
 pub(crate) use file::read_if_there;
+pub use file::{make_folder, names_in, read_bounded, remove, write_private};
 pub use keys::{HostKeys, MacKey, SigningKey};
 pub use layout::Layout;
 pub use lock::{EditLock, HostLock};
@@ -114,10 +115,8 @@ impl Home {
     /// Who may sign kill orders, by the list that the root signed.
     pub fn operators(&self) -> Result<Trusted, HomeError> {
         let path = self.layout.operators();
-        let malformed = |e: soma_policy::OperatorsError| HomeError::Malformed {
-            path,
-            what: e.to_string(),
-        };
+        let malformed =
+            |e: soma_policy::OperatorsError| HomeError::Malformed { path, what: e.to_string() };
         OperatorFile::load(&self.layout)?.trusted().map_err(malformed)
     }
 

@@ -5,9 +5,11 @@
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use soma_capsule::{PublicKey, TrustStore};
 use soma_policy::Digest;
 
+use super::stamp::Stamp;
 use super::verified::{PackageError, VerifiedStore};
 use super::{Home, HomeError, load_policy};
 use crate::installations::{FileProblem, Inputs, Installations, Reloaded, Snapshot};
@@ -23,12 +25,16 @@ pub struct Configuration {
     packages: VerifiedStore,
     installations: Installations,
     tokens: TokenVerifier,
+    // How the files looked at the last load, and whether that look can be relied on.
+    seen: Mutex<(Stamp, bool)>,
 }
 
 impl Configuration {
     /// Loads a home. `development` is this machine's development key, if it is to count (`up --dev`).
     pub fn open(home: Home, development: Option<PublicKey>) -> Result<Self, HomeError> {
         let layout = home.layout();
+        let seen = Stamp::of(layout)?;
+        let settled = seen.is_settled();
         let packages = VerifiedStore::new(home.store(), trust(&home, development.as_ref())?);
         let issuers = layout.issuers();
         let bytes = super::read_bounded(&issuers, ISSUERS_BYTES_MAX)?;
@@ -38,11 +44,25 @@ impl Configuration {
         let facts = |digest: &Digest| facts_of(&packages, digest);
         let inputs = Inputs { policy: load_policy(layout).map(Arc::new), facts: &facts };
         let installations = Installations::open(layout, &inputs)?;
-        Ok(Self { home, development, packages, installations, tokens })
+        let seen = Mutex::new((seen, settled));
+        Ok(Self { home, development, packages, installations, tokens, seen })
     }
 
-    /// Reads everything again. Bad files keep back what they replace; the snapshot names them.
+    /// Reads everything again if a file may have changed. Bad files keep back what they replace; the
+    /// snapshot names them.
     pub fn reload(&self) -> Result<Reloaded, HomeError> {
+        let mut seen = self.seen.lock();
+        let now = Stamp::of(self.home.layout())?;
+        if now.proves_unchanged(&seen.0, seen.1) {
+            return Ok(Reloaded { snapshot: self.snapshot(), changes: Vec::new() });
+        }
+        let settled = now.is_settled();
+        let reloaded = self.load_again()?;
+        *seen = (now, settled);
+        Ok(reloaded)
+    }
+
+    fn load_again(&self) -> Result<Reloaded, HomeError> {
         let layout = self.home.layout();
         match trust(&self.home, self.development.as_ref()) {
             Ok(trust) => self.packages.set_trust(trust),

@@ -70,10 +70,8 @@ pub(crate) fn create(layout: &Layout, birth: &Birth<'_>) -> Result<Born, HomeErr
     let identity = Identity { schema: SCHEMA, host: birth.host, created: birth.now };
     issuers(layout, &identity, &mut born)?;
     texts(layout, &mut born)?;
-    let text = toml::to_string(&identity).map_err(|e| HomeError::Malformed {
-        path: layout.identity(),
-        what: e.to_string(),
-    })?;
+    let text = toml::to_string(&identity)
+        .map_err(|e| HomeError::Malformed { path: layout.identity(), what: e.to_string() })?;
     let text = format!("# Written by soma when this home was finished. Do not edit.\n{text}");
     file::write_private(&layout.identity(), text.as_bytes())?;
     born.note(true, "home.toml");
@@ -81,7 +79,8 @@ pub(crate) fn create(layout: &Layout, birth: &Birth<'_>) -> Result<Born, HomeErr
 }
 
 fn refuse_foreign(root: &Path) -> Result<(), HomeError> {
-    let ours = |name: &str| TOP.contains(&name) || (name.starts_with('.') && name.ends_with(".new"));
+    let ours =
+        |name: &str| TOP.contains(&name) || (name.starts_with('.') && name.ends_with(".new"));
     match file::names_in(root)?.into_iter().find(|name| !ours(name)) {
         Some(found) => Err(HomeError::Foreign { path: root.to_owned(), found }),
         None => Ok(()),
@@ -155,9 +154,8 @@ fn write_public(layout: &Layout, name: &str, key: &PublicKey) -> Result<(), Home
 fn issuers(layout: &Layout, identity: &Identity, born: &mut Born) -> Result<(), HomeError> {
     let issuer = Issuer::new(identity, &SigningKey::load(&layout.issuer_key())?)?;
     let own: &TrustedIssuer = issuer.public();
-    let bytes = serde_json::to_vec_pretty(&serde_json::json!({ "keys": [own] })).map_err(|e| {
-        HomeError::Malformed { path: layout.issuers(), what: e.to_string() }
-    })?;
+    let bytes = serde_json::to_vec_pretty(&serde_json::json!({ "keys": [own] }))
+        .map_err(|e| HomeError::Malformed { path: layout.issuers(), what: e.to_string() })?;
     // The host's name is drawn anew when a half-made home is finished, so the list is written anew.
     file::write_private(&layout.issuers(), &bytes)?;
     born.note(true, "trust/issuers.jwks");

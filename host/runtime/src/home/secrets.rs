@@ -158,7 +158,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = store(folder.path());
         let name: SecretName = "a".parse().unwrap();
-        store.set(&scope("production"), &name, &SecretValue::new(b"hunter2".to_vec()).unwrap()).unwrap();
+        store
+            .set(&scope("production"), &name, &SecretValue::new(b"hunter2".to_vec()).unwrap())
+            .unwrap();
         let from = folder.path().join("secrets/local/production/a");
         let bytes = std::fs::read(&from).unwrap();
         assert!(!bytes.windows(7).any(|w| w == b"hunter2"));

@@ -23,14 +23,14 @@ pub fn load_policy(layout: &Layout) -> Result<OperatorPolicy, Vec<FileProblem>> 
 /// The policy in any folder, as a host would load it.
 pub fn load_policy_folder(folder: &Path) -> Result<OperatorPolicy, Vec<FileProblem>> {
     let sources = read(folder).map_err(|problem| vec![problem])?;
-    OperatorPolicy::load(&sources).map_err(|faults| {
-        faults.iter().map(|fault| problem_of(folder, fault)).collect::<Vec<_>>()
-    })
+    OperatorPolicy::load(&sources)
+        .map_err(|faults| faults.iter().map(|fault| problem_of(folder, fault)).collect::<Vec<_>>())
 }
 
 fn read(folder: &Path) -> Result<PolicySources, FileProblem> {
     let failed = |error: HomeError| {
-        let source = std::error::Error::source(&error).map(|s| format!(": {s}")).unwrap_or_default();
+        let source =
+            std::error::Error::source(&error).map(|s| format!(": {s}")).unwrap_or_default();
         FileProblem::new(Code::PolicySyntax, folder, format!("{error}{source}"))
     };
     if !folder.is_dir() {

@@ -61,6 +61,20 @@ impl PackageError {
     }
 }
 
+/// Whether two stores trust the same keys for the same publishers. The development key is set once.
+fn same_keys(a: &TrustStore, b: &TrustStore) -> bool {
+    let list = |store: &TrustStore| -> Vec<(String, Vec<String>)> {
+        let each = store.publishers().map(|(name, keys)| {
+            let mut prints: Vec<String> =
+                keys.iter().map(|key| key.fingerprint().to_string()).collect();
+            prints.sort();
+            (name.to_string(), prints)
+        });
+        each.collect()
+    };
+    list(a) == list(b)
+}
+
 impl VerifiedStore {
     /// A store under these keys.
     #[must_use]
@@ -68,8 +82,11 @@ impl VerifiedStore {
         Self { store, trust: ArcSwap::from_pointee(trust), facts: Mutex::default() }
     }
 
-    /// Takes other keys: nothing that was found before counts any more.
+    /// Takes other keys: nothing that was found before counts any more. The same keys change nothing.
     pub fn set_trust(&self, trust: TrustStore) {
+        if same_keys(&self.trust.load(), &trust) {
+            return;
+        }
         self.trust.store(Arc::new(trust));
         self.facts.lock().clear();
     }

@@ -66,12 +66,20 @@ impl Memory {
         match self.get(key) {
             Some(known) if known.digest == *digest => known.revision,
             Some(known) => known.revision.saturating_add(1),
-            None => self.content.retired.get(&key.to_string()).map_or(1, |last| last.saturating_add(1)),
+            None => {
+                self.content.retired.get(&key.to_string()).map_or(1, |last| last.saturating_add(1))
+            }
         }
     }
 
     /// Keeps a good text.
-    pub(crate) fn keep(&mut self, key: &InstallationKey, revision: u64, digest: Digest, text: &str) {
+    pub(crate) fn keep(
+        &mut self,
+        key: &InstallationKey,
+        revision: u64,
+        digest: Digest,
+        text: &str,
+    ) {
         let new = Remembered { revision, digest, text: text.to_owned() };
         if self.get(key) != Some(&new) {
             self.content.retired.remove(&key.to_string());
@@ -104,10 +112,8 @@ impl Memory {
         if !self.changed {
             return Ok(());
         }
-        let bytes = serde_json::to_vec(&self.content).map_err(|e| HomeError::Malformed {
-            path: self.path.clone(),
-            what: e.to_string(),
-        })?;
+        let bytes = serde_json::to_vec(&self.content)
+            .map_err(|e| HomeError::Malformed { path: self.path.clone(), what: e.to_string() })?;
         write_private(&self.path, &bytes)?;
         self.changed = false;
         Ok(())

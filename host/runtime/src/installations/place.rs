@@ -47,7 +47,11 @@ impl Found {
             Ok(key) => self.files.push((key, path)),
             Err(e) => {
                 let e: soma_policy::IdError = e;
-                self.misplaced.push(FileProblem::new(Code::InstallationPlace, &path, e.to_string()));
+                self.misplaced.push(FileProblem::new(
+                    Code::InstallationPlace,
+                    &path,
+                    e.to_string(),
+                ));
             }
         }
     }

@@ -40,7 +40,8 @@ impl Desk {
         let component = wat::parse_str(COMPONENT).unwrap();
         let component = section::embed(&component, &manifest.to_canonical().unwrap()).unwrap();
         let digest = Digest::of(&component);
-        let package = UnverifiedPackage { bundle: bundle::sign_blob(&digest, &key).unwrap(), component };
+        let package =
+            UnverifiedPackage { bundle: bundle::sign_blob(&digest, &key).unwrap(), component };
         let analysis = analyse(&package.component).unwrap();
         home.store().put(&package, "answer.wasm", &analysis, NOW).unwrap();
         let desk = Self { folder, digest };
@@ -115,8 +116,15 @@ fn a_bad_edit_keeps_the_old_revision_running_and_says_so() {
 
     desk.write("answer", &desk.text().replace("= 4", "= 5"));
     let reloaded = configuration.reload().unwrap();
-    assert!(matches!(reloaded.changes.as_slice(), [Change::Replaced { .. }]), "{:?}", reloaded.changes);
-    assert_eq!((state(&configuration, "answer"), revision(&configuration, "answer")), (State::Active, 2));
+    assert!(
+        matches!(reloaded.changes.as_slice(), [Change::Replaced { .. }]),
+        "{:?}",
+        reloaded.changes
+    );
+    assert_eq!(
+        (state(&configuration, "answer"), revision(&configuration, "answer")),
+        (State::Active, 2)
+    );
 }
 
 #[test]
@@ -152,7 +160,11 @@ fn a_removed_file_is_uninstalled_and_its_numbers_are_not_used_again() {
     let configuration = desk.open();
     std::fs::remove_file(desk.file("answer")).unwrap();
     let reloaded = configuration.reload().unwrap();
-    assert!(matches!(reloaded.changes.as_slice(), [Change::Uninstalled(_)]), "{:?}", reloaded.changes);
+    assert!(
+        matches!(reloaded.changes.as_slice(), [Change::Uninstalled(_)]),
+        "{:?}",
+        reloaded.changes
+    );
     assert!(configuration.snapshot().is_empty());
     desk.write("answer", &desk.text());
     configuration.reload().unwrap();
@@ -169,7 +181,11 @@ fn a_bad_policy_edit_keeps_the_old_policy_and_says_so() {
     configuration.reload().unwrap();
     let snapshot = configuration.snapshot();
     assert_eq!(snapshot.policy.hash(), before);
-    assert!(snapshot.problems.iter().any(|p| p.path.ends_with("more.cedar")), "{:?}", snapshot.problems);
+    assert!(
+        snapshot.problems.iter().any(|p| p.path.ends_with("more.cedar")),
+        "{:?}",
+        snapshot.problems
+    );
     assert_eq!(state(&configuration, "answer"), State::Active);
     let opened = Configuration::open(home(&desk.folder), None).unwrap_err();
     assert!(matches!(opened, HomeError::Malformed { .. }), "{opened}");
@@ -184,7 +200,11 @@ fn withdrawn_trust_ends_what_it_signed() {
     let configuration = desk.open();
     std::fs::remove_file(desk.folder.path().join("home/trust/publishers/acme/acme.pub")).unwrap();
     let reloaded = configuration.reload().unwrap();
-    assert!(reloaded.changes.iter().any(|c| matches!(c, Change::Uninstalled(_))), "{:?}", reloaded.changes);
+    assert!(
+        reloaded.changes.iter().any(|c| matches!(c, Change::Uninstalled(_))),
+        "{:?}",
+        reloaded.changes
+    );
     assert_eq!(state(&configuration, "answer"), State::Invalid);
     let snapshot = configuration.snapshot();
     assert_eq!(snapshot.entry(&key("answer")).unwrap().problems[0].code, Code::PublisherUnknown);

@@ -102,7 +102,8 @@ mod tests {
 
     #[test]
     fn unknown_scopes_are_refused_and_never_widen() {
-        for bad in ["", "call", "call:", "call:*x", "Call:*", "*", "operate ", "read:*", "call:a/b"] {
+        for bad in ["", "call", "call:", "call:*x", "Call:*", "*", "operate ", "read:*", "call:a/b"]
+        {
             let refused = bad.parse::<Scope>().unwrap_err();
             assert!(refused.to_string().contains("call:ID"), "{bad}: {refused}");
         }

@@ -63,7 +63,13 @@ impl Issuer {
         let kid = Digest::of(&key.public_spki()?).to_string().replace("sha256:", "");
         let kid = kid.chars().take(16).collect::<String>();
         let public = TrustedIssuer::new(&iss, &kid, &x, &y);
-        Ok(Self { key: EncodingKey::from_ec_der(key.pkcs8()), kid, iss, host: identity.host, public })
+        Ok(Self {
+            key: EncodingKey::from_ec_der(key.pkcs8()),
+            kid,
+            iss,
+            host: identity.host,
+            public,
+        })
     }
 
     /// The public half, as it stands in `trust/issuers.jwks`.

@@ -73,7 +73,8 @@ impl Issuers {
         }
         let mut keys = HashMap::with_capacity(set.keys.len());
         for entry in &set.keys {
-            let key = entry.check().map_err(|what| refused(format!("key `{}`: {what}", entry.kid)))?;
+            let key =
+                entry.check().map_err(|what| refused(format!("key `{}`: {what}", entry.kid)))?;
             if keys.insert(entry.kid.clone(), key).is_some() {
                 return Err(refused(format!("key `{}` is there twice", entry.kid)));
             }
@@ -141,9 +142,14 @@ mod tests {
     #[test]
     fn keys_for_other_uses_or_algorithms_are_refused() {
         let path = Path::new("issuers.jwks");
-        for (field, bad) in
-            [("alg", "HS256"), ("kty", "oct"), ("use", "enc"), ("iss", ""), ("x", "AA"), ("crv", "P-384")]
-        {
+        for (field, bad) in [
+            ("alg", "HS256"),
+            ("kty", "oct"),
+            ("use", "enc"),
+            ("iss", ""),
+            ("x", "AA"),
+            ("crv", "P-384"),
+        ] {
             let refused = Issuers::parse(path, &text(|v| v[field] = bad.into()));
             assert!(refused.is_err(), "{field}={bad}");
         }

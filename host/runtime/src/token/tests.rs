@@ -164,7 +164,8 @@ fn other_algorithms_are_refused_even_with_the_public_key_as_a_secret() {
         for signature in [signature, ""] {
             let forged = format!("{header}.{claims}.{signature}");
             let refused = desk.refused(&forged);
-            let fits = matches!(refused, TokenError::Algorithm { .. } | TokenError::Malformed { .. });
+            let fits =
+                matches!(refused, TokenError::Algorithm { .. } | TokenError::Malformed { .. });
             assert!(fits, "{alg}: {refused}");
         }
     }

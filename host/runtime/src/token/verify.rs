@@ -99,9 +99,8 @@ impl TokenVerifier {
 
     /// Reads the issuers' file again; on an error the old keys stay.
     pub fn reload(&self) -> Result<(), TokenError> {
-        let bytes = crate::home::read_bounded(&self.path, 256 * 1024).map_err(|e| {
-            TokenError::Issuers { path: self.path.clone(), what: e.to_string() }
-        })?;
+        let bytes = crate::home::read_bounded(&self.path, 256 * 1024)
+            .map_err(|e| TokenError::Issuers { path: self.path.clone(), what: e.to_string() })?;
         let issuers = Issuers::parse(&self.path, &bytes)?;
         self.trusted.store(Arc::new(Trusted { issuers, cache: Cache::default() }));
         Ok(())
