@@ -34,11 +34,12 @@ use wasmtime_wasi_http::{
     Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks,
 };
 
-pub use self::client::{AnchorError, HttpClient};
-pub use self::day::{DayCounters, Moved};
-pub use self::peer::{OwnAddresses, PeerError, Resolve, SystemResolver};
-pub use self::secrets::{NoSecrets, SecretSource, SecretUnavailable};
-pub use self::trust::TrustError;
+pub(crate) use self::client::HttpClient;
+pub(crate) use self::day::Moved;
+pub(crate) use self::peer::OwnAddresses;
+#[cfg(test)]
+pub(crate) use self::secrets::NoSecrets;
+pub(crate) use self::secrets::{SecretSource, SecretUnavailable};
 
 use self::secrets::Placement;
 use self::send::{Job, Sent, Slot};

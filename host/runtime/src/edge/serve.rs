@@ -26,7 +26,7 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 pub(crate) use self::caller::caller as caller_of;
 pub(crate) use self::connection::serve as serve_connection;
-pub use self::name::{AppDomains, NameError};
+pub(crate) use self::name::{AppDomains, NameError};
 
 use self::answer::{Answer, name_call, problem, refusal};
 use self::body::{Ahead, Gathered, Streamed};
@@ -35,7 +35,7 @@ use self::name::Site;
 use crate::capability::http::headers::{FIELD_BYTES_MAX, measure};
 use crate::host::Host;
 use crate::invoke::CallReply;
-use crate::running::Running;
+use crate::running::{Cut, Running};
 
 /// Bytes of a response that are read ahead, so that a short one goes out in one piece.
 const AHEAD_BYTES: usize = 64 * 1024;
@@ -86,9 +86,10 @@ impl Apps {
         };
         let head_only = request.method() == Method::HEAD;
         let scheme = if self.https { Scheme::Https } else { Scheme::Http };
+        let known = !caller.is_anonymous();
         match Served::start(&self.host, key, caller, request, scheme).await {
-            Ok(served) => served.respond(head_only).await,
-            Err(reply) => unanswered(&reply),
+            Ok(served) => served.respond(head_only, known).await,
+            Err(reply) => unanswered(&reply, known),
         }
     }
 }
@@ -111,30 +112,38 @@ pub(crate) fn misnamed(error: NameError) -> Response<Answer> {
 }
 
 impl Served {
-    async fn respond(self, head_only: bool) -> Response<Answer> {
+    async fn respond(self, head_only: bool, known: bool) -> Response<Answer> {
         let Self { head, running, ending } = self;
         match head.await {
-            Ok(Head::Response(response)) => release(response, running, ending, head_only).await,
+            Ok(Head::Response(response)) => {
+                let released = release(response, running, ending, head_only).await;
+                released.unwrap_or_else(|reply| unanswered(&reply, known))
+            }
             // The guest chose an error, or ended without a response: the end of the call says which.
-            Ok(Head::Error) | Err(_) => unanswered(&ending.await),
+            Ok(Head::Error) | Err(_) => unanswered(&ending.await, known),
         }
     }
 }
 
-/// A guest's response becomes the client's.
+/// A guest's response becomes the client's, or the call's end takes its place.
 async fn release(
     response: Response<HyperOutgoingBody>,
     running: Arc<Running>,
     ending: BoxFuture<'static, CallReply>,
     head_only: bool,
-) -> Response<Answer> {
+) -> Result<Response<Answer>, Box<CallReply>> {
     let (mut parts, body) = response.into_parts();
     parts.extensions.clear();
     fields::release(&mut parts.headers);
     let bytes = measure(&parts.headers).unwrap_or(FIELD_BYTES_MAX + 1);
     if bytes > FIELD_BYTES_MAX || running.charge(LimitKind::Output, bytes as u64).is_err() {
-        running.cut(crate::running::Cut::Limit(LimitKind::Output));
-        return unanswered(&ending.await);
+        running.cut(Cut::Limit(LimitKind::Output));
+        return Err(Box::new(ending.await));
+    }
+    if parts.status.is_informational() {
+        // No final response, and 101 would hand the connection over.
+        drop(body);
+        return Err(Box::new(ending.await));
     }
     let length = stated_length(&parts.headers);
     let bodiless =
@@ -150,13 +159,13 @@ async fn release(
         Gathered::Whole(bytes, trailers) => Answer::Whole(Some(bytes), trailers),
         Gathered::Streaming(streamed) => match running.before_effect().await {
             Ok(()) => Answer::Streamed(Box::new(streamed)),
-            Err(_) => return unanswered(&streamed.into_reply().await),
+            Err(_) => return Err(Box::new(streamed.into_reply().await)),
         },
-        Gathered::Failed(streamed, _) => return unanswered(&streamed.into_reply().await),
+        Gathered::Failed(streamed) => return Err(Box::new(streamed.into_reply().await)),
     };
     let mut response = Response::from_parts(parts, answer);
     name_call(&mut response, call);
-    response
+    Ok(response)
 }
 
 /// Over when the start record is durable and a quick guest had the time to finish; a cut is seen by the body itself.
@@ -176,20 +185,21 @@ fn has_no_body(status: StatusCode) -> bool {
         || status == StatusCode::NOT_MODIFIED
 }
 
-/// The host's own words for a call that gave no response of its own.
-fn unanswered(reply: &CallReply) -> Response<Answer> {
+/// The host's own words for a call that gave no response of its own. A stranger learns the kind alone; denials,
+/// traces and words of the inside are for the tenant's `soma show`.
+fn unanswered(reply: &CallReply, known: bool) -> Response<Answer> {
     let outcome = reply.outcome;
-    let code = reply.denials.first().filter(|_| is_refusal(outcome)).map(|denial| denial.code);
-    let code = code.or(outcome.code()).unwrap_or(Code::GuestTrapped);
-    // A guest that ended well without an answer has still not answered.
-    let status = if outcome == Outcome::Ok { 502 } else { outcome.http_status() };
-    let detail = match outcome {
-        // Words about the inside are for the tenant's `soma show`, not for visitors.
-        Outcome::Trapped | Outcome::HostFailure => "the capsule gave no response",
-        _ => code.entry().explain,
-    };
-    let denials = if is_refusal(outcome) { reply.denials.as_slice() } else { &[] };
-    problem(code, status, detail, denials, Some(reply.call))
+    let denial = reply.denials.first().filter(|_| is_refusal(outcome));
+    let code = denial.map(|denial| denial.code).or(reply.code).or_else(|| outcome.code());
+    match code.unwrap_or(Code::GuestTrapped) {
+        Code::InstallationUnknown => refusal(Code::HostUnknown, "no app is served at this name"),
+        code => {
+            // A guest that ended well without an answer has still not answered.
+            let status = if outcome == Outcome::Ok { 502 } else { outcome.http_status() };
+            let denials = if known && is_refusal(outcome) { reply.denials.as_slice() } else { &[] };
+            problem(code, status, code.entry().explain, denials, Some(reply.call))
+        }
+    }
 }
 
 fn is_refusal(outcome: Outcome) -> bool {

@@ -23,7 +23,7 @@ use crate::gate::Permit;
 const ANCHORS_MAX: usize = 64;
 
 /// The way out of a host.
-pub struct HttpClient {
+pub(crate) struct HttpClient {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) days: DayCounters,
     pub(crate) secrets: Arc<dyn SecretSource>,
@@ -45,7 +45,7 @@ pub(crate) struct Destination {
 /// An anchor file that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("trust anchor `{name}` is unusable")]
-pub struct AnchorError {
+pub(crate) struct AnchorError {
     /// The file's name.
     pub name: String,
     /// What is wrong with it.
@@ -67,7 +67,7 @@ impl HttpClient {
     ///
     /// # Errors
     /// When the public roots cannot be used.
-    pub fn new(
+    pub(crate) fn new(
         clock: Arc<dyn Clock>,
         own: OwnAddresses,
         secrets: Arc<dyn SecretSource>,
@@ -85,14 +85,14 @@ impl HttpClient {
     }
 
     /// The same with another resolver.
-    #[must_use]
-    pub fn with_resolver(self, resolver: Arc<dyn Resolve>) -> Self {
+    #[cfg(test)]
+    pub(crate) fn with_resolver(self, resolver: Arc<dyn Resolve>) -> Self {
         Self { resolver, ..self }
     }
 
     /// The same with ports of this machine's loopback that permitted requests may reach: an author's own server.
     #[must_use]
-    pub fn with_loopback(self, ports: Vec<u16>) -> Self {
+    pub(crate) fn with_loopback(self, ports: Vec<u16>) -> Self {
         Self { loopback: ports, ..self }
     }
 
@@ -101,7 +101,7 @@ impl HttpClient {
     ///
     /// # Errors
     /// When one of them is unusable; then nothing changes.
-    pub fn set_anchors(
+    pub(crate) fn set_anchors(
         &self,
         files: impl IntoIterator<Item = (String, Vec<u8>)>,
     ) -> Result<(), AnchorError> {
@@ -116,7 +116,7 @@ impl HttpClient {
 
     /// The counters of the day, to be restored at start.
     #[must_use]
-    pub fn days(&self) -> &DayCounters {
+    pub(crate) fn days(&self) -> &DayCounters {
         &self.days
     }
 

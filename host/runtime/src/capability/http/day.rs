@@ -25,7 +25,7 @@ pub(crate) enum Direction {
 
 /// What has gone each way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Moved {
+pub(crate) struct Moved {
     /// Bytes of requests.
     pub sent: u64,
     /// Bytes of responses.
@@ -51,19 +51,19 @@ impl Moved {
 
 /// The counters of all installations of a host.
 #[derive(Debug, Default)]
-pub struct DayCounters {
+pub(crate) struct DayCounters {
     days: Mutex<HashMap<InstallationKey, Arc<InstallationDay>>>,
 }
 
 impl DayCounters {
     /// Counters at nought.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// Takes over what an installation is known to have moved on the day of `at`, before this process counted.
-    pub fn restore(&self, key: &InstallationKey, at: Timestamp, moved: Moved) {
+    pub(crate) fn restore(&self, key: &InstallationKey, at: Timestamp, moved: Moved) {
         let day = self.of(key, at);
         let mut today = day.today.lock();
         if at.day() < today.day {

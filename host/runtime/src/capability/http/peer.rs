@@ -20,20 +20,20 @@ const LOOKUPS_MAX: usize = 32;
 const ADDRESSES_MAX: usize = 64;
 
 /// Where addresses of a name come from. A second implementation answers from a set in a test.
-pub trait Resolve: Send + Sync + 'static {
+pub(crate) trait Resolve: Send + Sync + 'static {
     /// The addresses of `host`, which is a DNS name in canonical form.
     fn resolve<'a>(&'a self, host: &'a str) -> BoxFuture<'a, io::Result<Vec<IpAddr>>>;
 }
 
 /// The resolver of the operating system, with a bound on how many lookups are under way.
-pub struct SystemResolver {
+pub(crate) struct SystemResolver {
     slots: Arc<Semaphore>,
 }
 
 impl SystemResolver {
     /// A resolver with all of its slots free.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { slots: Arc::new(Semaphore::new(LOOKUPS_MAX)) }
     }
 }
@@ -63,7 +63,7 @@ impl Resolve for SystemResolver {
 
 /// The addresses of this host, which no guest may reach through it.
 #[derive(Debug, Clone, Default)]
-pub struct OwnAddresses {
+pub(crate) struct OwnAddresses {
     named: Vec<IpAddr>,
 }
 
@@ -71,7 +71,7 @@ impl OwnAddresses {
     /// Interface addresses are found at the time of asking; `named` are those that no interface shows: public
     /// addresses in front of a translation, and the host's listeners.
     #[must_use]
-    pub fn new(named: impl IntoIterator<Item = IpAddr>) -> Self {
+    pub(crate) fn new(named: impl IntoIterator<Item = IpAddr>) -> Self {
         Self { named: named.into_iter().map(|ip| ip.to_canonical()).collect() }
     }
 
@@ -92,7 +92,7 @@ fn is_bindable(ip: IpAddr) -> bool {
 
 /// Why an origin has no address that may be connected to.
 #[derive(Debug, thiserror::Error)]
-pub enum PeerError {
+pub(crate) enum PeerError {
     /// The lookup failed.
     #[error("cannot resolve `{host}`")]
     Lookup {

@@ -19,7 +19,7 @@ use crate::gate::Gate;
 ///
 /// Another implementation answers for one owner and one name, wipes what it no longer needs, and never says a value in
 /// an error.
-pub trait SecretSource: Send + Sync + 'static {
+pub(crate) trait SecretSource: Send + Sync + 'static {
     /// The value that the owner's tenant stored under `name` in the owner's environment; none if there is none.
     fn reveal<'a>(
         &'a self,
@@ -31,12 +31,14 @@ pub trait SecretSource: Send + Sync + 'static {
 /// A value that is there but cannot be had now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the secret's value cannot be opened")]
-pub struct SecretUnavailable;
+pub(crate) struct SecretUnavailable;
 
-/// No value at all, for hosts without secrets.
+/// No value at all.
+#[cfg(test)]
 #[derive(Debug, Clone, Copy, Default)]
-pub struct NoSecrets;
+pub(crate) struct NoSecrets;
 
+#[cfg(test)]
 impl SecretSource for NoSecrets {
     fn reveal<'a>(
         &'a self,

@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use soma_policy::{Code, InstallationKey, Label, LimitKind, LimitsAsk, OrderId, SecretName};
 use zeroize::Zeroizing;
 
+use super::peer::Resolve;
 use super::rig::{self, Authority, Setup};
 use super::*;
 use crate::clock::FixedClock;

@@ -12,7 +12,7 @@ use rustls_pki_types::pem::PemObject;
 
 /// Why a TLS configuration cannot be made.
 #[derive(Debug, thiserror::Error)]
-pub enum TrustError {
+pub(crate) enum TrustError {
     /// The anchor file is not PEM, or holds no certificate.
     #[error("the trust anchor holds no certificate in PEM form")]
     NoCertificate,
@@ -25,7 +25,7 @@ pub enum TrustError {
 ///
 /// # Errors
 /// When the crypto provider supports none of the protocol versions.
-pub fn public() -> Result<Arc<ClientConfig>, TrustError> {
+pub(crate) fn public() -> Result<Arc<ClientConfig>, TrustError> {
     with_roots(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() })
 }
 
@@ -33,7 +33,7 @@ pub fn public() -> Result<Arc<ClientConfig>, TrustError> {
 ///
 /// # Errors
 /// When the file holds no usable certificate.
-pub fn anchored(pem: &[u8]) -> Result<Arc<ClientConfig>, TrustError> {
+pub(crate) fn anchored(pem: &[u8]) -> Result<Arc<ClientConfig>, TrustError> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {
         roots.add(certificate.map_err(|_| TrustError::NoCertificate)?)?;

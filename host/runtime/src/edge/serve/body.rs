@@ -84,7 +84,7 @@ pub(crate) enum Gathered {
     /// The rest comes as it is written.
     Streaming(Streamed),
     /// It does not come to a good end.
-    Failed(Streamed, CutShort),
+    Failed(Streamed),
 }
 
 impl Streamed {
@@ -116,7 +116,7 @@ impl Streamed {
         .await;
         match done {
             None => Gathered::Streaming(self),
-            Some(Err(error)) => Gathered::Failed(self, error),
+            Some(Err(_)) => Gathered::Failed(self),
             Some(Ok(last)) => self.whole(last),
         }
     }

@@ -49,9 +49,6 @@ pub(crate) enum ServeFault {
     UnfinishedBody,
 }
 
-/// The function's name in receipts, tokens and policies.
-pub(crate) const FUNCTION: &str = "handle";
-
 impl Served {
     /// Starts the call, unless something refuses it.
     pub(crate) async fn start(

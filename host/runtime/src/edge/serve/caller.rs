@@ -26,7 +26,7 @@ pub(crate) fn of<B>(
             let verified = host
                 .tokens()
                 .verify(token, host.clock().now())
-                .map_err(|error| refuse(Code::TokenMalformed, &error.to_string()))?;
+                .map_err(|error| refuse(error.code(), &error.to_string()))?;
             Ok(caller(verified.claims()))
         }
         (Some(_), Some(_)) => {

@@ -10,7 +10,7 @@ const LABEL_BYTES_MAX: usize = 63;
 
 /// The domains under which capsules are served.
 #[derive(Debug, Clone)]
-pub struct AppDomains {
+pub(crate) struct AppDomains {
     domains: Vec<Box<str>>,
 }
 
@@ -25,7 +25,7 @@ pub(crate) enum Site {
 
 /// A name under an apps domain that names no app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NameError {
+pub(crate) enum NameError {
     /// More than one `Host` field, or one that is no host name with an optional port.
     #[error("the request names no host, or more than one")]
     Authority,
@@ -37,12 +37,12 @@ pub enum NameError {
 impl AppDomains {
     /// `localhost` and the operator's own domains, in lower case and without a leading dot.
     #[must_use]
-    pub fn new(more: impl IntoIterator<Item = String>) -> Self {
+    pub(crate) fn new(more: impl IntoIterator<Item = String>) -> Self {
         let own = more
             .into_iter()
             .map(|domain| domain.trim_matches('.').to_ascii_lowercase().into_boxed_str());
-        let domains = std::iter::once("localhost".into()).chain(own);
-        Self { domains: domains.filter(|domain: &Box<str>| !domain.is_empty()).collect() }
+        let domains = std::iter::once(Box::from("localhost")).chain(own);
+        Self { domains: domains.filter(|domain| !domain.is_empty()).collect() }
     }
 
     /// Reads an authority (`host[:port]`) as the client sent it.
