@@ -8,12 +8,8 @@ use crate::{GithubError, Refusal};
 
 pub(crate) const ORIGIN: &str = "https://api.github.com";
 
-pub(crate) fn get(path: &str, etag: Option<&str>) -> Result<Response, GithubError> {
-    let request = request(Method::Get, path);
-    exchange(match etag {
-        Some(etag) => request.header("if-none-match", etag),
-        None => request,
-    })
+pub(crate) fn get(path: &str) -> Result<Response, GithubError> {
+    exchange(request(Method::Get, path))
 }
 
 pub(crate) fn post(path: &str, body: Vec<u8>) -> Result<Response, GithubError> {
@@ -30,7 +26,7 @@ fn request(method: Method, path: &str) -> Request {
 fn exchange(request: Request) -> Result<Response, GithubError> {
     let response = request.send().map_err(unreachable)?;
     match response.status {
-        200 | 201 | 304 => Ok(response),
+        200 | 201 => Ok(response),
         _ => Err(refusal(&response)),
     }
 }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::repository::Repository;
-use crate::{GithubError, Issue, IssueState, Page, Wanted, api, cache, link};
+use crate::{GithubError, Issue, IssueState, Page, Wanted, api, link};
 
 /// GitHub's own largest page, and the most that one call gives.
 const PER_PAGE: u32 = 100;
@@ -51,13 +51,10 @@ pub(crate) fn list(repo: &Repository, state: Wanted, limit: u32) -> Result<Page,
     };
     let per_page = (limit as u32).clamp(1, PER_PAGE);
     let repo = repo.as_str();
-    let mut page = Page { issues: Vec::new(), more: false, cached: false };
+    let mut page = Page { issues: Vec::new(), more: false };
     let mut path = Some(format!("/repos/{repo}/issues?state={state}&per_page={per_page}"));
-    let mut first = true;
     while let Some(asked) = path.take() {
-        let (sent, next, cached) = fetch(&asked)?;
-        page.cached |= first && cached;
-        first = false;
+        let (sent, next) = fetch(&asked)?;
         page.issues.extend(sent.into_iter().filter(|s| s.pull_request.is_none()).map(issue));
         match next {
             next if page.issues.len() < limit => path = next,
@@ -68,28 +65,15 @@ pub(crate) fn list(repo: &Repository, state: Wanted, limit: u32) -> Result<Page,
     Ok(page)
 }
 
-/// One page: its issues, the next page, and whether it was unchanged.
-fn fetch(path: &str) -> Result<(Vec<Sent>, Option<String>, bool), GithubError> {
-    let kept = cache::get(path);
-    let response = api::get(path, kept.as_ref().map(|k| k.etag.as_str()))?;
-    match kept {
-        Some(kept) if response.status == 304 => {
-            Ok((parse(kept.body.as_bytes())?, next(kept.link.as_deref()), true))
-        }
-        _ => {
-            let sent = parse(&response.body)?;
-            cache::keep(path, &response);
-            Ok((sent, next(response.header("link")), false))
-        }
-    }
-}
-
-fn next(header: Option<&str>) -> Option<String> {
-    header.and_then(|header| link::next(header, api::ORIGIN)).map(str::to_owned)
+/// One page: its issues, and where the next page is.
+fn fetch(path: &str) -> Result<(Vec<Sent>, Option<String>), GithubError> {
+    let response = api::get(path)?;
+    let next = response.header("link").and_then(|header| link::next(header, api::ORIGIN));
+    Ok((parse(&response.body)?, next.map(str::to_owned)))
 }
 
 pub(crate) fn get(repo: &Repository, number: u64) -> Result<Issue, GithubError> {
-    let response = api::get(&format!("/repos/{}/issues/{number}", repo.as_str()), None)?;
+    let response = api::get(&format!("/repos/{}/issues/{number}", repo.as_str()))?;
     parse(&response.body).map(issue)
 }
 

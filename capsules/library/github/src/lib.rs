@@ -1,10 +1,9 @@
 //! The `soma/github` capsule: lists, reads and files issues over GitHub's public REST API.
 //!
-//! The token is placed by the host (`secret.token`): nothing here can read it. ETags are kept where
-//! `kv.cache` is granted and are done without where it is not.
+//! The token is placed by the host (`secret.token`): nothing here can read it. Nothing is kept
+//! between calls: what a tenant stored would have to be cleared before it may leave for the internet.
 
 mod api;
-mod cache;
 mod issues;
 mod link;
 mod repository;

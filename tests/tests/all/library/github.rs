@@ -44,18 +44,6 @@ async fn issues_are_listed_over_pages_with_the_token_placed_by_the_host() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unchanged_page_comes_from_the_capsules_own_store() {
-    let range = Range::new().await;
-    installed(&range, github::TOKEN).await;
-    let host = TestHost::start(&range.home).await.unwrap();
-    let first = list(&host, "octocat/Hello-World", 2).await;
-    let second = list(&host, "octocat/Hello-World", 2).await;
-    assert_eq!((&first.body["cached"], &second.body["cached"]), (&json!(false), &json!(true)));
-    assert_eq!(first.body["issues"], second.body["issues"]);
-    assert!(!range.github.seen()[1].header("if-none-match").is_empty());
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn an_issue_is_filed_and_refused_fields_come_back_typed() {
     let range = Range::new().await;
     installed(&range, github::TOKEN).await;
