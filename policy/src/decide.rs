@@ -69,11 +69,9 @@ impl Installation {
         request: &HttpRequest,
         labels: LabelSet,
     ) -> Decided<'_, HttpRight> {
-        let right = self
-            .rights()
-            .http()
-            .iter()
-            .find(|right| http_fits(right, request) && right.granted().clears.covers(labels));
+        let fits =
+            |right: &&HttpRight| http_fits(right, request) && right.granted().clears.covers(labels);
+        let right = self.rights().http_about(request.hash()).find(fits);
         right.ok_or_else(|| Refusal::new(self, request).http(request, labels))
     }
 

@@ -12,12 +12,12 @@ mod path;
 mod version;
 
 pub use host::{HostPattern, Origin, OriginPattern, Scheme};
-pub(crate) use host::{canonical_host, split_port};
+pub(crate) use host::{canonical_host, origin_hash, split_port};
 pub use ip::{IpRule, peer_is_public};
 pub use key::KeyPrefix;
 pub use method::{Method, MethodSet};
 pub use path::PathPattern;
-pub(crate) use path::canonical_segment;
+pub(crate) use path::push_segment;
 pub use version::VersionRange;
 
 use crate::id::shown;

@@ -6,13 +6,13 @@ use cedar_policy::{
 };
 
 use super::OperatorPolicy;
-use super::cache::Answer;
+use super::cache::{Answer, Key};
 use super::subject::{self, Unaskable, text};
 use crate::authorise::Caller;
 use crate::capability::{CapabilityKind, CapabilityRef};
 use crate::code::Code;
 use crate::denial::{Denial, Layer};
-use crate::id::{Digest, FunctionName};
+use crate::id::FunctionName;
 use crate::installation::Installation;
 use crate::request::HostCall;
 
@@ -73,7 +73,7 @@ impl OperatorPolicy {
         })
     }
 
-    fn remembered(&self, key: Digest, decide: impl FnOnce() -> Answer) -> Answer {
+    fn remembered(&self, key: Key, decide: impl FnOnce() -> Answer) -> Answer {
         if let Some(answer) = self.cache.get(&key) {
             return answer;
         }
@@ -111,15 +111,8 @@ impl OperatorPolicy {
     }
 }
 
-/// The digest of a question: each part with its length, so that no two questions share a text.
-fn key(installation: &Installation, parts: &[&str]) -> Digest {
-    let mut text = Vec::with_capacity(256);
-    text.extend_from_slice(installation.subject().identity().as_bytes());
-    for part in parts {
-        text.extend_from_slice(&(part.len() as u64).to_be_bytes());
-        text.extend_from_slice(part.as_bytes());
-    }
-    Digest::of(&text)
+fn key(installation: &Installation, parts: &[&str]) -> Key {
+    Key::of(installation.subject().identity(), parts)
 }
 
 fn call_question(

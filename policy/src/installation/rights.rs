@@ -175,6 +175,9 @@ pub enum InterfaceState {
 pub struct Rights {
     pub(crate) declared: Declarations,
     http: Vec<HttpRight>,
+    /// For each http entry the hash of its one origin, or none where it has several: found in one cache line
+    /// of eight, instead of by eight entries.
+    http_origins: Vec<Option<u64>>,
     secret: Vec<SecretRight>,
     kv: Vec<KvRight>,
     files: Vec<FilesRight>,
@@ -220,8 +223,10 @@ impl Rights {
                 })
             };
         }
+        let http: Vec<HttpRight> = named!(http Http);
         Self {
-            http: named!(http Http),
+            http_origins: http.iter().map(|right| right.granted.origin.exact_hash()).collect(),
+            http,
             secret: named!(secret Secret),
             kv: named!(kv Kv),
             files: named!(files Files),
@@ -286,6 +291,16 @@ impl Rights {
             .chain(of(&self.logging))
             .chain(of(&self.budget))
             .chain(of(&self.serve))
+    }
+
+    /// The http entries that may be about an origin of this hash.
+    pub(crate) fn http_about(&self, hash: u64) -> impl Iterator<Item = &HttpRight> {
+        let about = move |origin: &Option<u64>| origin.is_none_or(|origin| origin == hash);
+        self.http_origins
+            .iter()
+            .zip(&self.http)
+            .filter(move |(origin, _)| about(origin))
+            .map(|(_, right)| right)
     }
 
     /// The http entries.

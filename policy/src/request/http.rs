@@ -8,7 +8,9 @@ use std::fmt;
 use crate::code::Code;
 use crate::denial::{Denial, Layer};
 use crate::id::shown;
-use crate::pattern::{Method, Origin, Scheme, canonical_host, canonical_segment, split_port};
+use crate::pattern::{
+    Method, Origin, Scheme, canonical_host, origin_hash, push_segment, split_port,
+};
 
 const TARGET_MAX: usize = 8 * 1024;
 const SEGMENTS_MAX: usize = 128;
@@ -18,6 +20,8 @@ const SEGMENTS_MAX: usize = 128;
 pub struct HttpRequest {
     method: Method,
     origin: Origin,
+    /// Quick hash of the origin.
+    hash: u64,
     /// The whole target, from the scheme on, as it is sent.
     url: Box<str>,
     /// Where the path begins in `url`.
@@ -58,7 +62,9 @@ impl HttpRequest {
             Some((path, query)) => (path, Some(query)),
             None => (target, None),
         };
-        let mut url = display_origin(&origin);
+        let hash = origin_hash(origin.scheme, &origin.host, origin.port);
+        let mut url = String::with_capacity(origin.host.len() + target.len() + 16);
+        push_origin(&origin, &mut url);
         let path_start = url.len();
         push_path(path, &mut url).map_err(ambiguous)?;
         let path_end = url.len();
@@ -67,7 +73,7 @@ impl HttpRequest {
             url.push('?');
             url.push_str(query);
         }
-        Ok(Self { method, origin, url: url.into(), path_start, path_end })
+        Ok(Self { method, origin, hash, url: url.into(), path_start, path_end })
     }
 
     /// The method.
@@ -80,6 +86,11 @@ impl HttpRequest {
     #[must_use]
     pub const fn origin(&self) -> &Origin {
         &self.origin
+    }
+
+    /// The quick hash of its origin.
+    pub(crate) const fn hash(&self) -> u64 {
+        self.hash
     }
 
     /// The whole URL, as it is sent.
@@ -128,12 +139,18 @@ fn origin(scheme: &str, authority: &str) -> Result<Origin, (Code, String)> {
 }
 
 /// The origin as URLs write it: without the scheme's own port.
-fn display_origin(origin: &Origin) -> String {
-    let text = origin.to_string();
-    let own = format!(":{}", origin.scheme.default_port());
-    match text.strip_suffix(&own) {
-        Some(short) if origin.port == origin.scheme.default_port() => short.to_owned(),
-        _ => text,
+fn push_origin(origin: &Origin, out: &mut String) {
+    let Origin { scheme, host, port } = origin;
+    out.push_str(scheme.as_str());
+    out.push_str("://");
+    if host.contains(':') {
+        out.extend(["[", host, "]"]);
+    } else {
+        out.push_str(host);
+    }
+    if *port != scheme.default_port() {
+        out.push(':');
+        out.push_str(&port.to_string());
     }
 }
 
@@ -152,7 +169,7 @@ fn push_path(path: &str, out: &mut String) -> Result<(), &'static str> {
             return Err("an empty path segment has no single meaning");
         }
         out.push('/');
-        out.push_str(&canonical_segment(segment)?);
+        push_segment(segment, out)?;
     }
     Ok(())
 }
