@@ -34,6 +34,13 @@ pub(crate) struct Place {
     pub(crate) environment: EnvironmentId,
 }
 
+impl Place {
+    /// The place that every home has.
+    pub(crate) fn of_home() -> Result<Self, Failure> {
+        Ok(Self { tenant: "local".parse()?, environment: "production".parse()? })
+    }
+}
+
 impl Context {
     pub(crate) fn new(global: &Global) -> Self {
         let out = Output::new(global.output, global.quiet, global.verbose, global.color);
@@ -88,7 +95,7 @@ impl Context {
     }
 
     /// A way to talk to the host.
-    pub(crate) fn client(&self) -> Result<Client, Failure> {
+    pub(crate) fn client(&self) -> Result<Client<'_>, Failure> {
         Client::new(self, self.host.as_deref(), self.token.as_deref())
     }
 

@@ -13,8 +13,8 @@ use crate::failure::Failure;
 pub(crate) async fn serve(
     host: Arc<Host>,
     listener: TcpListener,
-    stop: impl Future<Output = ()> + Send + 'static,
+    stop: impl Future<Output = ()> + Send,
 ) -> Result<(), Failure> {
-    drop((host, listener, stop));
-    Err(Failure::new(Code::NotReady, "this build has no HTTP edge"))
+    let ended = soma_host::edge::serve(host, listener, stop).await;
+    ended.map_err(|e| Failure::new(Code::HostFailure, format!("the listener failed: {e}")))
 }

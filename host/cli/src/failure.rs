@@ -128,7 +128,9 @@ impl Failure {
             Some(code) => format!("{red}error{red:#} {code} {}", neutral(&self.message)),
             None => format!("{red}error{red:#} {}", neutral(&self.message)),
         };
-        if let Some(remedy) = &self.remedy {
+        // A denial's own words hold its remedy already.
+        let is_told = self.message.contains("fix: ");
+        if let Some(remedy) = self.remedy.as_ref().filter(|_| !is_told) {
             text.push_str("\n  fix: ");
             text.push_str(&neutral(remedy));
         }

@@ -15,7 +15,7 @@ use soma_host::home::{Birth, Home, SecretScope, SecretValue, make_folder, write_
 use soma_host::{CallReply, CallRequest, Host, HostOptions};
 use soma_policy::{
     CallScope, Caller, CapabilityRef, Code, EnvironmentId, FunctionName, HostId, InstallationKey,
-    InstallationSpec, Millis, OrgId, SecretName,
+    Millis, OrgId, SecretName,
 };
 use tempfile::TempDir;
 
@@ -49,7 +49,6 @@ pub(crate) struct Setup<'a> {
 pub(crate) struct Local {
     pub(crate) host: Arc<Host>,
     pub(crate) key: InstallationKey,
-    pub(crate) spec: InstallationSpec,
     // The home goes away with the value.
     _folder: TempDir,
 }
@@ -74,7 +73,7 @@ impl Local {
         };
         let (home, _) = Home::open_or_create(&folder.path().join("home"), &birth)?;
         let key = key_of(project)?;
-        let spec = install(context, &home, &key, project, built, setup)?;
+        install(context, &home, &key, project, built, setup)?;
         place_secrets(&home, &key, setup)?;
         if let Some(recording) = setup.recording {
             recording.write_peers(&home.layout().policy())?;
@@ -93,7 +92,7 @@ impl Local {
             development: None,
             loopback: setup.loopback.clone(),
         })?;
-        let local = Self { host, key, spec, _folder: folder };
+        let local = Self { host, key, _folder: folder };
         local.refuse_invalid(context)?;
         Ok(local)
     }
@@ -147,7 +146,7 @@ fn install(
     project: &Project,
     built: &Built,
     setup: &Setup<'_>,
-) -> Result<InstallationSpec, Failure> {
+) -> Result<(), Failure> {
     let signer = crate::devkey::open_or_create()?;
     let pinned = home.layout().publisher(&project.manifest().name.publisher);
     make_folder(&pinned)?;
@@ -172,7 +171,7 @@ fn install(
     }
     let path = home.layout().installation(key);
     write_private(&path, to_text(&expanded)?.as_bytes())?;
-    Ok(expanded.spec)
+    Ok(())
 }
 
 /// A tenant's file, but with this build in the place of what it pins.

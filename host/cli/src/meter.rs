@@ -19,7 +19,6 @@ pub(crate) struct Gauge {
 enum Unit {
     Microseconds,
     Bytes,
-    Count,
 }
 
 /// All gauges of a call.
@@ -60,7 +59,6 @@ impl Gauge {
             Unit::Bytes => {
                 format!("{name} {}/{} KiB", tenths(used, 1 << 10), tenths(limit, 1 << 10))
             }
-            Unit::Count => format!("{name} {used}/{limit}"),
         }
     }
 }
@@ -88,7 +86,7 @@ pub(crate) fn line(reply: &CallReply, limits: &Limits, price: Option<Money>) -> 
         parts.push(format!(
             "http {} × {} KiB",
             usage.http_requests,
-            tenths(bytes / u64::from(usage.http_requests).max(1), 1 << 10)
+            tenths(bytes / usage.http_requests.max(1), 1 << 10)
         ));
     }
     if let Some(price) = price {
@@ -111,13 +109,12 @@ mod tests {
         assert_eq!(gauge(3_250_585, 64 << 20, Unit::Bytes).text(), "x 3.1/64 MiB");
         assert_eq!(gauge(10, 64 << 10, Unit::Bytes).text(), "x <0.1/64 KiB");
         assert_eq!(gauge(0, 64 << 10, Unit::Bytes).text(), "x 0/64 KiB");
-        assert_eq!(gauge(2, 5, Unit::Count).text(), "x 2/5");
     }
 
     #[test]
     fn seventy_percent_is_high_and_no_limit_never_is() {
-        assert!(!gauge(69, 100, Unit::Count).is_high());
-        assert!(gauge(70, 100, Unit::Count).is_high());
-        assert!(!gauge(70, 0, Unit::Count).is_high());
+        assert!(!gauge(69, 100, Unit::Bytes).is_high());
+        assert!(gauge(70, 100, Unit::Bytes).is_high());
+        assert!(!gauge(70, 0, Unit::Bytes).is_high());
     }
 }

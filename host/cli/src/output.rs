@@ -141,13 +141,6 @@ impl Output {
         }
     }
 
-    /// A remark that only `-v` shows.
-    pub(crate) fn detail(&self, line: impl AsRef<str>) {
-        if self.verbose {
-            say(&neutral(line.as_ref()));
-        }
-    }
-
     /// A warning on standard error; shown with `-q` too.
     pub(crate) fn warn(&self, line: impl AsRef<str>) {
         let style = Style::new().fg_color(Some(AnsiColor::Yellow.into())).bold();

@@ -51,7 +51,7 @@ fn first_remedy(problem: &Value, denials: &[Value]) -> Option<String> {
 
 fn by_status(status: StatusCode, message: &str) -> Failure {
     let exit = match status.as_u16() {
-        401 | 402 | 403 => 3,
+        401..=403 => 3,
         404 => 5,
         409 => 8,
         400..=499 if status != StatusCode::TOO_MANY_REQUESTS => 2,

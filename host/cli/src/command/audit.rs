@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 use soma_host::token::Scope;
+use soma_policy::OrgId;
 
 use super::list::{items_of, word};
 use crate::client::Access;
@@ -45,8 +46,9 @@ pub(crate) struct Verify {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  soma audit tail --follow --kind denial")]
 pub(crate) struct Tail {
-    #[command(flatten)]
-    place: Place,
+    /// Only records of this tenant
+    #[arg(long, value_name = "TENANT")]
+    tenant: Option<OrgId>,
     /// Wait for more
     #[arg(long, short)]
     follow: bool,
@@ -69,8 +71,8 @@ enum Kind {
 impl Kind {
     fn takes(self, kind: &str) -> bool {
         match self {
-            Self::Denial => kind.contains("denial"),
-            Self::Kill => kind.contains("kill") || kind.contains("lift") || kind.contains("order"),
+            Self::Denial => kind == "denials",
+            Self::Kill => kind == "kill",
             Self::Call => matches!(kind, "start" | "receipt" | "usage" | "usage-mark"),
         }
     }
@@ -88,7 +90,7 @@ impl Audit {
 impl Tail {
     fn run(self, context: &Context) -> Result<(), Failure> {
         let client = context.client()?;
-        let access = Access::new(&self.place, &[Scope::Operate]);
+        let access = Access::new(&Place::of_home()?, &[Scope::Operate]);
         let mut cursor = String::new();
         block_on(async {
             loop {
@@ -99,7 +101,7 @@ impl Tail {
                 for item in &items {
                     self.print(context, item)?;
                 }
-                let next = word(page.get("next_cursor").or_else(|| page.get("cursor")));
+                let next = word(page.get("next"));
                 let at_end = items.is_empty() || next.is_empty() || next == cursor;
                 if !next.is_empty() {
                     cursor = next;
@@ -115,43 +117,80 @@ impl Tail {
     }
 
     fn print(&self, context: &Context, item: &Value) -> Result<(), Failure> {
-        let entry = item.get("entry").unwrap_or(item);
-        let kind = word(entry.get("kind").or_else(|| entry.get("type")));
+        // A record comes as its canonical text, so that whoever wants to can check its hash.
+        let record: Value = serde_json::from_str(&word(item.get("record"))).unwrap_or_default();
+        let Some(entry) = record.get("entry") else { return Ok(()) };
+        let kind = word(entry.get("kind"));
         if self.kind.is_some_and(|wanted| !wanted.takes(&kind)) {
             return Ok(());
         }
-        let text = format!("{:>8} {kind:<10} {}", word(item.get("seq")), neutral(&summary(entry)));
-        Ok(context.out.event(&Report::new("soma.journal.v1", json!({ "record": item }), text))?)
+        let body = entry.get("body").unwrap_or(&Value::Null);
+        if !self.is_of_tenant(body) {
+            return Ok(());
+        }
+        let text = format!("{:>8} {kind:<10} {}", word(item.get("seq")), neutral(&summary(body)));
+        let value = json!({ "seq": item.get("seq"), "hash": item.get("hash"), "entry": entry });
+        Ok(context.out.event(&Report::new("soma.journal.v1", value, text))?)
+    }
+
+    /// Records that name no tenant are shown to every reader.
+    fn is_of_tenant(&self, body: &Value) -> bool {
+        let Some(tenant) = &self.tenant else { return true };
+        field(body, "org").is_none_or(|org| word(Some(org)) == tenant.as_str())
     }
 }
 
+/// A field of a record, or of the facts inside it.
+fn field<'a>(body: &'a Value, name: &str) -> Option<&'a Value> {
+    body.get(name).or_else(|| body.get("facts")?.get(name)).or_else(|| body.get("call")?.get(name))
+}
+
 /// The parts of a record that people look for, if it has them.
-fn summary(entry: &Value) -> String {
-    let body = entry
-        .get("receipt")
-        .or_else(|| entry.get("body"))
-        .filter(|b| b.is_object())
-        .unwrap_or(entry);
+fn summary(body: &Value) -> String {
     let names = [
         "at",
         "call",
         "installation",
         "function",
         "outcome",
+        "charge",
         "event",
         "scope",
         "order",
         "reason",
         "subject",
+        "boot",
     ];
     let parts = names.iter().filter_map(|name| {
-        let text = match body.get(*name)? {
+        let text = match field(body, name)? {
             Value::Object(fields) => {
                 fields.get("kind").or_else(|| fields.get("id")).map(|v| word(Some(v)))?
             }
+            other if *name == "at" => time(other),
             other => word(Some(other)),
         };
-        (!text.is_empty()).then(|| format!("{name} {text}"))
+        (!text.is_empty()).then(|| if *name == "at" { text } else { format!("{name} {text}") })
     });
     parts.collect::<Vec<_>>().join(" · ")
+}
+
+/// A time of a record, which is milliseconds as text, as people read it.
+fn time(value: &Value) -> String {
+    let text = word(Some(value));
+    text.parse().map_or(text, |ms| soma_policy::Timestamp(ms).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_summed_up_wherever_its_facts_lie() {
+        let body = json!({ "at": "1800000000000", "facts": { "call": "01JD", "org": "local" },
+            "outcome": { "kind": "limit", "detail": "cpu" } });
+        let text = summary(&body);
+        assert!(text.starts_with("2027-01-15T08:00:00.000Z · call 01JD"), "{text}");
+        assert!(text.contains("outcome limit"), "{text}");
+        assert_eq!(word(field(&body, "org")), "local");
+    }
 }

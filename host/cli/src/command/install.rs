@@ -60,7 +60,7 @@ impl Install {
         let verified = verify(package.clone(), &trust(&home, self.dev)?, None)?;
         let facts = verified.facts();
         let (tenant, environment) = (self.place.tenant.clone(), self.place.environment.clone());
-        let mut expanded = expand(&facts, tenant, environment, &self.without, self.budget.clone())?;
+        let mut expanded = expand(&facts, tenant, environment, &self.without, self.budget)?;
         for binding in &self.secrets {
             bind_secret(&mut expanded.spec, binding)?;
         }

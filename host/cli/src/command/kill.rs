@@ -5,7 +5,7 @@ mod apply;
 mod order;
 mod sign;
 
-pub(crate) use order::post;
+pub(crate) use order::{count, post};
 pub(crate) use sign::find as find_order;
 
 use serde_json::{Value, json};
@@ -102,7 +102,7 @@ impl Kill {
     fn show_radius(&self, context: &Context, scope: &KillScope) -> Result<(), Failure> {
         let client = context.client()?;
         let access = Access::new(&self.place, &[Scope::Operate]);
-        let body = json!({ "scope": scope, "dry_run": true });
+        let body = json!({ "scope": scope });
         let radius = block_on(client.put(
             reqwest::Method::POST,
             "/v1/kill-orders?dry_run=true",

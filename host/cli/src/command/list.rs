@@ -28,7 +28,7 @@ impl List {
         let items = match asked {
             Ok(answer) => items_of(&answer),
             Err(failure) if failure.code() == Some(Code::HostUnreachable) => {
-                let items = self.from_files(context)?;
+                let items = self.files_of_home(context)?;
                 context.out.note("no host is running: these are the files of the home");
                 items
             }
@@ -42,7 +42,7 @@ impl List {
         ))?)
     }
 
-    fn from_files(&self, context: &Context) -> Result<Vec<Value>, Failure> {
+    fn files_of_home(&self, context: &Context) -> Result<Vec<Value>, Failure> {
         let home = context.home()?;
         let folder = home
             .layout()
@@ -79,12 +79,23 @@ fn table(items: &[Value]) -> String {
             (capsule, version) if version.is_empty() => capsule,
             (capsule, version) => format!("{capsule}@{version}"),
         };
-        table.row([text("id"), capsule, text("state"), text("revision"), text("spent")]);
+        table.row([text("id"), capsule, text("state"), text("revision"), spent(item)]);
         for problem in item.get("problems").and_then(Value::as_array).into_iter().flatten() {
             remarks.push_str(&format!("\n! {}", crate::output::neutral(&word(Some(problem)))));
         }
     }
     table.text("no installations · soma install FILE writes one") + &remarks
+}
+
+/// `4.10 EUR of 5.00 EUR a day`, as far as it is known.
+fn spent(item: &Value) -> String {
+    let limit = item.pointer("/budget/limit").map(|limit| word(Some(limit)));
+    let period = word(item.pointer("/budget/per"));
+    match (word(item.get("spent")), limit) {
+        (spent, None) => spent,
+        (spent, Some(limit)) if spent.is_empty() => format!("0 of {limit} a {period}"),
+        (spent, Some(limit)) => format!("{spent} of {limit} a {period}"),
+    }
 }
 
 /// A JSON value as one word of a list.
@@ -104,7 +115,7 @@ mod tests {
     fn a_kept_back_installation_says_why() {
         let items = [json!({
             "id": "issues", "capsule": "acme/x", "version": "1.2.0", "state": "kept-back",
-            "revision": "3", "problems": ["issues.toml:4 unknown key"],
+            "revision": "3", "spent": "4.10 EUR", "budget": { "limit": "5.00 EUR", "per": "day" }, "problems": ["issues.toml:4 unknown key"],
         })];
         let text = table(&items);
         assert!(

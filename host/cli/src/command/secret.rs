@@ -169,7 +169,7 @@ fn users(home: &Home, place: &Place, name: &SecretName) -> Vec<String> {
             continue;
         };
         for (capability, grant) in grants {
-            if grant.get("from").and_then(Value::as_str) == Some(&name.to_string()) {
+            if grant.get("from").and_then(Value::as_str) == Some(name.as_str()) {
                 users.push(format!("{id} (secret.{capability})"));
             }
         }

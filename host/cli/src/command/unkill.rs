@@ -8,8 +8,7 @@ use soma_host::token::Scope;
 use soma_policy::{Code, Lift, LiftReason, OrderId};
 
 use super::key::open_private;
-use super::kill::{LIFT_KIND, find_order};
-use super::list::word;
+use super::kill::{LIFT_KIND, count, find_order};
 use crate::client::Access;
 use crate::confirm::Consent;
 use crate::context::{Context, Place};
@@ -44,6 +43,9 @@ impl Unkill {
         let client = context.client()?;
         let access = Access::new(&self.place, &[Scope::Operate]);
         let order = find_order(&block_on(client.get("/v1/kill-orders", &access))?, self.order)?;
+        let asked = json!({ "scope": order.scope });
+        let radius = "/v1/kill-orders?dry_run=true";
+        let stopped = block_on(client.put(Method::POST, radius, &access, &asked))?;
         self.consent.require(&format!("Lift order {} over {}?", order.id, order.scope))?;
         let lift = Lift::of(&order, reason, context.now());
         let key = open_private(context, &self.key)?;
@@ -52,13 +54,10 @@ impl Unkill {
             .map_err(|e| Failure::new(Code::EnvelopeMalformed, e.to_string()))?;
         let path = format!("/v1/kill-orders/{}", self.order);
         let answer = block_on(client.put(Method::DELETE, &path, &access, &body))?;
-        let again = word(answer.get("installations"));
-        let again = if again.is_empty() {
-            String::new()
-        } else {
-            format!(" · {again} installations may start again")
-        };
+        let again = count(stopped.get("installations"));
+        let again = format!(" · {again} installations may start again");
         let state = answer.get("state").and_then(Value::as_str).unwrap_or("lifted");
+        let again = if state == "lifted" { again } else { String::new() };
         let text = format!("order {} {state}{again}", self.order);
         let value = json!({ "order": self.order.to_string(), "answer": answer });
         Ok(context.out.report(&Report::new("soma.unkill.v1", value, text))?)

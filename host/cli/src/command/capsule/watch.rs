@@ -2,7 +2,7 @@
 //!
 //! What a build writes (`target`, `*.wasm`) is no change, or every build would be followed by another.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -51,10 +51,10 @@ impl Watcher {
 }
 
 fn is_change(event: &Event) -> bool {
-    !event.kind.is_access() && event.paths.iter().any(is_source)
+    !event.kind.is_access() && event.paths.iter().any(|path| is_source(path))
 }
 
-fn is_source(path: &PathBuf) -> bool {
+fn is_source(path: &Path) -> bool {
     let built = path.components().any(|part| part.as_os_str() == "target");
     let output = path.extension().is_some_and(|e| e == "wasm")
         || path.to_string_lossy().ends_with("sigstore.json");
@@ -76,7 +76,7 @@ mod tests {
             ("csv/csv.sigstore.json", false),
             ("csv/src/.lib.rs.swp", false),
         ] {
-            assert_eq!(is_source(&PathBuf::from(path)), is, "{path}");
+            assert_eq!(is_source(Path::new(path)), is, "{path}");
         }
     }
 

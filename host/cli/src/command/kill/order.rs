@@ -55,7 +55,7 @@ fn write_receipt(order: &str, answer: &Value) -> Result<Option<PathBuf>, Failure
 }
 
 /// A number, or the length of a list.
-fn count(value: Option<&Value>) -> u64 {
+pub(crate) fn count(value: Option<&Value>) -> u64 {
     match value {
         Some(Value::Array(list)) => list.len() as u64,
         other => number(other),

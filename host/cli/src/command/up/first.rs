@@ -8,7 +8,7 @@ use soma_host::installations::Snapshot;
 pub(super) fn next(home: &Home, snapshot: &Snapshot) -> String {
     let mut running: Vec<_> =
         snapshot.entries().filter_map(|entry| entry.running.as_ref()).collect();
-    running.sort_by(|a, b| a.key.to_string().cmp(&b.key.to_string()));
+    running.sort_by_key(|installation| installation.key.to_string());
     let Some(first) = running.first() else {
         return "soma install FILE.wasm".to_owned();
     };
