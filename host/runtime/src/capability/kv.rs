@@ -11,8 +11,7 @@ mod view;
 
 use std::collections::VecDeque;
 
-pub use backend::KvStore;
-pub use keyspace::KvError;
+pub(crate) use backend::KvStore;
 pub(crate) use view::{Kv, KvView};
 
 /// Keys in one batch.

@@ -15,7 +15,7 @@ use crate::gate::Gate;
 use crate::state::Ctx;
 
 /// Says whether an installation's tenant has stored a secret under a name. Made by whoever keeps secrets.
-pub type SecretStored = dyn Fn(&InstallationKey, &SecretName) -> bool + Send + Sync;
+pub(crate) type SecretStored = dyn Fn(&InstallationKey, &SecretName) -> bool + Send + Sync;
 
 /// The longest name that is looked at.
 const NAME_MAX: usize = 128;

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use soma_policy::{InstallationKey, KvRequest};
+use soma_policy::KvRequest;
 use tokio::sync::Semaphore;
 
 use super::keyspace::{Change, Keyspace, KvError, Page, Space};
@@ -19,7 +19,7 @@ const AT_ONE_TIME: usize = 4;
 
 /// The key-value store of one home.
 #[derive(Clone)]
-pub struct KvStore {
+pub(crate) struct KvStore {
     keyspace: Arc<Keyspace>,
     slots: Arc<Semaphore>,
 }
@@ -29,28 +29,15 @@ pub(super) type Done<T> = Result<Result<T, KvError>, Cut>;
 
 impl KvStore {
     /// Opens the store in `file`, or makes it.
-    ///
-    /// # Errors
-    /// When the file is no store, is open elsewhere, or cannot be written.
-    pub fn open(file: &Path) -> Result<Self, KvError> {
+    pub(crate) fn open(file: &Path) -> Result<Self, KvError> {
         let keyspace = Arc::new(Keyspace::open(file)?);
         Ok(Self { keyspace, slots: Arc::new(Semaphore::new(AT_ONE_TIME)) })
     }
 
-    /// Removes everything that an installation stored. For when it is uninstalled.
-    ///
-    /// # Errors
-    /// When the file fails.
-    pub fn purge(&self, installation: &InstallationKey) -> Result<(), KvError> {
-        self.keyspace.purge(installation)
-    }
-
-    /// Bytes that a bucket of an installation holds, as its quota counts them.
-    ///
-    /// # Errors
-    /// When the file fails.
-    pub fn used(&self, installation: &InstallationKey, bucket: &str) -> Result<u64, KvError> {
-        self.keyspace.used(&Space::new(installation, bucket))
+    /// Bytes that a bucket of a call's installation holds, as its quota counts them.
+    #[cfg(test)]
+    pub(crate) fn used(&self, running: &Running, bucket: &str) -> Result<u64, KvError> {
+        self.keyspace.used(&space(running, bucket))
     }
 
     /// The values under the permitted keys, `bytes_max` bytes at most.
@@ -171,10 +158,15 @@ pub(super) struct Permits {
 
 impl Permits {
     fn space(&self, running: &Running) -> Space {
-        Space::new(&running.installation.key, &self.bucket)
+        space(running, &self.bucket)
     }
 
     fn keys(&self) -> Vec<String> {
         self.each.iter().map(|permit| permit.key().to_owned()).collect()
     }
+}
+
+fn space(running: &Running, bucket: &str) -> Space {
+    let installation = &running.installation;
+    Space::new(&installation.key, &installation.capsule, bucket)
 }

@@ -1,13 +1,13 @@
 //! The embedded store under every `kv` capability: one redb file per home, a space of its own for each bucket.
 //!
-//! Keys are `installation NUL bucket NUL key`, so that no key of a guest can reach another space. What a bucket holds is
+//! Keys are `installation NUL capsule NUL bucket NUL key`, so that no key of a guest can reach another space. What a bucket holds is
 //! counted in a second table, in the same transaction as the change: a crash can leave neither a wrong count nor half a
 //! batch. Deliberately absent: rights. Only [`super::backend`] calls this, with a permit in its hand.
 
 use std::path::Path;
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
-use soma_policy::InstallationKey;
+use soma_policy::{CapsuleName, InstallationKey};
 
 /// Bytes that an entry costs beside its key and value, so that many empty entries are not free.
 pub(crate) const ENTRY_OVERHEAD: u64 = 64;
@@ -24,7 +24,7 @@ const USED: TableDefinition<'_, &[u8], u64> = TableDefinition::new("used");
 
 /// Why an operation did nothing.
 #[derive(Debug, thiserror::Error)]
-pub enum KvError {
+pub(crate) enum KvError {
     /// The quota would be passed.
     #[error("the store is full: {used} of {quota} bytes are used and {wanted} would be")]
     Full {
@@ -63,10 +63,11 @@ impl KvError {
 pub(crate) struct Space(Vec<u8>);
 
 impl Space {
-    /// The space of `bucket`, a capability's name.
-    pub(crate) fn new(installation: &InstallationKey, bucket: &str) -> Self {
+    /// The space of `bucket`, a capability's name. Another capsule under the same installation id starts with nothing:
+    /// what one publisher's code kept is not for another's.
+    pub(crate) fn new(installation: &InstallationKey, capsule: &CapsuleName, bucket: &str) -> Self {
         // Ids and names are slugs: they hold no NUL.
-        Self(format!("{installation}\0{bucket}\0").into_bytes())
+        Self(format!("{installation}\0{capsule}\0{bucket}\0").into_bytes())
     }
 
     fn key(&self, key: &str) -> Result<Vec<u8>, KvError> {
@@ -215,25 +216,11 @@ impl Keyspace {
     }
 
     /// Bytes that a bucket holds, as its quota counts them.
+    #[cfg(test)]
     pub(crate) fn used(&self, space: &Space) -> Result<u64, KvError> {
         let read = self.database.begin_read().map_err(KvError::storage)?;
         let used = read.open_table(USED).map_err(KvError::storage)?;
         Ok(used.get(space.0.as_slice()).map_err(KvError::storage)?.map_or(0, |n| n.value()))
-    }
-
-    /// Removes everything that an installation stored, all buckets.
-    pub(crate) fn purge(&self, installation: &InstallationKey) -> Result<(), KvError> {
-        let from = format!("{installation}\0");
-        let to = format!("{installation}\u{1}");
-        let range = from.as_bytes()..to.as_bytes();
-        let write = self.database.begin_write().map_err(KvError::storage)?;
-        {
-            let mut entries = write.open_table(ENTRIES).map_err(KvError::storage)?;
-            entries.retain_in(range.clone(), |_, _| false).map_err(KvError::storage)?;
-            let mut used = write.open_table(USED).map_err(KvError::storage)?;
-            used.retain_in(range, |_, _| false).map_err(KvError::storage)?;
-        }
-        write.commit().map_err(KvError::storage)
     }
 
     /// Runs `work` and books its balance in one transaction; whatever fails undoes all of it.
@@ -328,7 +315,7 @@ mod tests {
     }
 
     fn space(installation: &str, bucket: &str) -> Space {
-        Space::new(&installation.parse().unwrap(), bucket)
+        Space::new(&installation.parse().unwrap(), &"acme/probe".parse().unwrap(), bucket)
     }
 
     fn set(store: &Keyspace, space: &Space, key: &str, value: &[u8]) {
@@ -340,11 +327,13 @@ mod tests {
     }
 
     #[test]
-    fn installations_and_buckets_do_not_see_each_other() {
+    fn installations_capsules_and_buckets_do_not_see_each_other() {
         let (_dir, store) = store();
         let mine = space("local/production/a", "notes");
         set(&store, &mine, "k", b"mine");
+        let key = "local/production/a".parse().unwrap();
         for other in [
+            Space::new(&key, &"other/probe".parse().unwrap(), "notes"),
             space("local/production/b", "notes"),
             space("local/staging/a", "notes"),
             space("other/production/a", "notes"),
@@ -469,17 +458,6 @@ mod tests {
         let twice = ["a".to_owned(), "a".to_owned()];
         assert!(matches!(store.get(&space, &twice, 199), Err(KvError::TooLarge)));
         assert_eq!(store.get(&space, &twice, 200).unwrap().len(), 2);
-    }
-
-    #[test]
-    fn purging_takes_one_installation_and_no_other() {
-        let (_dir, store) = store();
-        let (gone, kept) = (space("local/production/a", "n"), space("local/production/ab", "n"));
-        set(&store, &gone, "k", b"1");
-        set(&store, &kept, "k", b"1");
-        store.purge(&"local/production/a".parse().unwrap()).unwrap();
-        assert_eq!((get(&store, &gone, "k"), store.used(&gone).unwrap()), (None, 0));
-        assert_eq!(get(&store, &kept, "k").unwrap(), b"1");
     }
 
     #[test]

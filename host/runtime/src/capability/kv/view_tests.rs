@@ -178,8 +178,7 @@ async fn a_killed_call_touches_nothing() {
     assert!(view.set(again(&bucket), "box/a".into(), vec![]).await.is_err());
     assert!(view.get(again(&bucket), "box/a".into()).await.is_err());
     assert!(view.open("box".into()).await.is_err());
-    let key = rig.running().installation.key.clone();
-    assert_eq!(rig.kv().used(&key, "box").unwrap(), 0);
+    assert_eq!(rig.kv().used(rig.running(), "box").unwrap(), 0);
 }
 
 #[tokio::test]
@@ -188,6 +187,5 @@ async fn nothing_is_written_before_the_start_record_is_durable() {
     let bucket = open(&mut rig, "box").await;
     let written = KvView::of(rig.ctx()).set(again(&bucket), "box/a".into(), vec![1]).await;
     assert!(written.is_err());
-    let key = rig.running().installation.key.clone();
-    assert_eq!(rig.kv().used(&key, "box").unwrap(), 0);
+    assert_eq!(rig.kv().used(rig.running(), "box").unwrap(), 0);
 }
