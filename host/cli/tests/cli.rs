@@ -7,6 +7,7 @@ mod cli {
     mod home;
     mod installing;
     mod keys;
+    mod running;
     mod stopping;
     mod tokens;
     mod usage;
