@@ -148,6 +148,56 @@ mod tests {
     }
 
     #[test]
+    fn every_shape_of_serde_has_one_form() {
+        #[derive(Serialize)]
+        struct Unit;
+        #[derive(Serialize)]
+        struct Wrapped(u16);
+        #[derive(Serialize)]
+        struct Pair(i8, char);
+        #[derive(Serialize)]
+        enum Plain {
+            Unit,
+            One(i16),
+            Two(u128, i128),
+            Named { z: Option<u8>, a: bool },
+        }
+        assert_eq!(text(&(Unit, Wrapped(7), Pair(-1, 'é'))), r#"[null,7,[-1,"é"]]"#);
+        assert_eq!(text(&Plain::Unit), r#""Unit""#);
+        assert_eq!(text(&Plain::One(-3)), r#"{"One":-3}"#);
+        assert_eq!(text(&Plain::Two(5, -5)), r#"{"Two":["5","-5"]}"#);
+        assert_eq!(text(&Plain::Named { z: None, a: false }), r#"{"Named":{"a":false,"z":null}}"#);
+        assert_eq!(text(&BTreeMap::from([("b", ()), ("a", ())])), r#"{"a":null,"b":null}"#);
+        assert_eq!(text(&Bytes), "[1,2]");
+    }
+
+    struct Bytes;
+    impl Serialize for Bytes {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.serialize_bytes(&[1, 2])
+        }
+    }
+
+    #[test]
+    fn a_key_twice_and_a_types_own_refusal_are_errors() {
+        struct Twice;
+        impl Serialize for Twice {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_map([("a", 1u8), ("a", 2)])
+            }
+        }
+        struct Refuses;
+        impl Serialize for Refuses {
+            fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+                Err(serde::ser::Error::custom("no"))
+            }
+        }
+        assert_eq!(to_vec(&Twice), Err(CanonicalError::Duplicate("a".to_owned())));
+        assert_eq!(to_vec(&Refuses), Err(CanonicalError::Custom("no".to_owned())));
+        assert_eq!(digest(&7u8), Ok(Digest::of(b"7")));
+    }
+
+    #[test]
     fn keys_sort_by_utf_16_units_as_the_standard_says() {
         let map = BTreeMap::from([("\u{fb33}", 1u8), ("\u{1f600}", 2), ("1", 3), ("\r", 4)]);
         assert_eq!(text(&map), "{\"\\r\":4,\"1\":3,\"\u{1f600}\":2,\"\u{fb33}\":1}");

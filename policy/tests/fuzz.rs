@@ -44,7 +44,9 @@ fn text(bytes: &[u8]) -> String {
     let mut out = String::new();
     for chunk in bytes.chunks(2).take(64) {
         match chunk {
-            [0..=127, piece] => out.push_str(PIECES[usize::from(*piece) % PIECES.len()]),
+            [0..=127, piece] => out.push_str(
+                PIECES.get(usize::from(*piece) % PIECES.len()).copied().unwrap_or_default(),
+            ),
             [_, byte] => out.push(char::from(*byte)),
             rest => out.push_str(&String::from_utf8_lossy(rest)),
         }
