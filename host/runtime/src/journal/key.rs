@@ -120,6 +120,16 @@ mod tests {
     }
 
     #[test]
+    fn the_public_key_may_come_as_spki_der() {
+        use aws_lc_rs::encoding::AsDer;
+        let key = test_key();
+        let spki: encoding::PublicKeyX509Der<'_> = key.pair.public_key().as_der().unwrap();
+        let signature = key.sign(b"head").unwrap();
+        assert!(JournalPublicKey::from_der(spki.as_ref()).verifies(b"head", &signature));
+        assert!(!JournalPublicKey::from_der(b"no key").verifies(b"head", &signature));
+    }
+
+    #[test]
     fn a_seal_opens_for_its_head_and_its_key_alone() {
         let (key, other) = (test_key(), test_key());
         let seal = key.seal(b"head");

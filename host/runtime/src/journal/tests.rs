@@ -1,5 +1,6 @@
 //! What the journal promises, each promise with the test that could break it.
 
+mod fuzz;
 mod interrupted;
 mod power;
 mod running;

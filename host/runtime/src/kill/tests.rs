@@ -530,3 +530,14 @@ fn a_dry_run_tells_the_radius_and_stops_nothing() {
     assert!(open.kills.set().is_empty());
     assert_eq!(open.clock.now(), NOW);
 }
+
+/// Anything at all in the place of an order; `cargo bolero test -p soma-host kill::tests::any_bytes…`
+/// runs it with coverage guidance.
+#[test]
+fn any_bytes_are_no_order() {
+    let house = House::new(1);
+    let trusted = house.trusted();
+    bolero::check!().for_each(|bytes: &[u8]| {
+        assert!(trusted.check(bytes).is_err());
+    });
+}
