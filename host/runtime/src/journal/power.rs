@@ -42,6 +42,7 @@ struct World {
     /// Changes until the power goes.
     left: Option<u64>,
     fault: Option<(Change, io::ErrorKind)>,
+    panic: bool,
     changes: u64,
 }
 
@@ -144,6 +145,11 @@ impl PowerDisk {
     /// Every change of a kind fails from here on.
     pub(crate) fn fail(&self, on: Change, kind: io::ErrorKind) {
         self.0.lock().fault = Some((on, kind));
+    }
+
+    /// The next sync panics.
+    pub(crate) fn panic_on_sync(&self) {
+        self.0.lock().panic = true;
     }
 
     /// Whether syncs wait.
@@ -341,6 +347,8 @@ impl DiskFile for PowerFile {
 
     fn sync(&self) -> io::Result<()> {
         self.gate.pass();
+        let panics = self.world.lock().panic;
+        assert!(!panics, "as the test asked");
         self.with(Some(Change::Sync), |inode| {
             inode.durable = inode.live.clone();
             inode.pending.clear();

@@ -13,7 +13,7 @@ use super::chain;
 use super::disk::DiskFile;
 use super::error::{DiskError, JournalError};
 use super::frame;
-use super::group::Committed;
+use super::group::{Committed, Group};
 use super::head::{Head, HeadFile};
 use super::key::JournalKey;
 use super::queue::{Batch, Queue};
@@ -57,8 +57,10 @@ impl Writer {
     /// Writes until the queue is closed and empty, or something fails.
     pub(crate) fn run(mut self) {
         let shared = Arc::clone(&self.shared);
+        let mut last = Last { shared: Arc::clone(&shared), group: None };
         let mut spare = Batch::default();
         while let Some(batch) = shared.queue.take(spare, self.owed()) {
+            last.group = Some(Arc::clone(&batch.group));
             let outcome = self.commit(&batch);
             let failed = outcome.as_ref().err().cloned();
             if let Some(error) = &failed {
@@ -191,6 +193,23 @@ impl Writer {
         }
         self.write_head()?;
         remove(&self.shared, &gone)
+    }
+}
+
+/// Tells those who wait if the writer goes down in a panic: nobody may wait for ever.
+struct Last {
+    shared: Arc<Shared>,
+    group: Option<Arc<Group>>,
+}
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.shared.queue.stop(&JournalError::Closed);
+            if let Some(group) = &self.group {
+                group.settle(Err(JournalError::Closed));
+            }
+        }
     }
 }
 

@@ -73,6 +73,16 @@ fn a_failed_sync_is_never_asked_again() {
 }
 
 #[test]
+fn a_writer_that_goes_down_leaves_nobody_waiting() {
+    let (disk, keys) = (PowerDisk::default(), Keys::new());
+    let (journal, _) = open(&disk, &keys).unwrap();
+    disk.panic_on_sync();
+    assert!(journal.append(&note("a")).wait().is_err());
+    assert!(journal.append(&note("b")).wait().is_err());
+    assert!(futures::executor::block_on(journal.room()).is_err());
+}
+
+#[test]
 fn an_entry_that_waits_when_the_disk_fails_is_told_so() {
     let (disk, keys) = (PowerDisk::default(), Keys::new());
     let (journal, _) = open(&disk, &keys).unwrap();
