@@ -207,14 +207,12 @@ impl Kills {
         let stored =
             tokio::task::spawn_blocking(move || folder.store(order, hash, &envelope, since)).await;
         let stored = stored.unwrap_or_else(|error| Err(std::io::Error::other(error)));
-        let recorded = ticket.durable().await;
-        let errors = [stored.as_ref().err().map(ToString::to_string)]
-            .into_iter()
-            .chain([recorded.as_ref().err().map(ToString::to_string)]);
-        for error in errors.flatten() {
+        let stored = stored.err().map(|error| error.to_string());
+        let recorded = ticket.durable().await.err().map(|error| error.to_string());
+        let durable = stored.is_none() || recorded.is_none();
+        for error in stored.into_iter().chain(recorded) {
             tracing::error!(%order, %error, "a kill document could not be written down");
         }
-        let durable = stored.is_ok() || recorded.is_ok();
         self.book.lock().written(taken, durable);
         durable
     }
