@@ -99,14 +99,14 @@ mod tests {
     }
 
     #[test]
-    fn a_million_denials_are_one_line_per_interval() {
+    fn a_flood_of_denials_is_one_line_per_interval() {
         let tally = DenialTally::new(Millis(10_000));
-        for _ in 0..1_000_000 {
+        for _ in 0..50_000 {
             tally.note(&key("csv"), &denial(Code::HttpMethod, "POST https://a.example/\u{1b}[31m"));
         }
         let summaries = tally.due(Timestamp(50_000));
         assert_eq!(summaries.len(), 1);
-        assert_eq!((summaries[0].count, summaries[0].code), (1_000_000, Code::HttpMethod));
+        assert_eq!((summaries[0].count, summaries[0].code), (50_000, Code::HttpMethod));
         assert_eq!(summaries[0].sample, "POST https://a.example/[31m");
         tally.note(&key("csv"), &denial(Code::HttpMethod, "POST /"));
         assert!(tally.due(Timestamp(59_999)).is_empty());

@@ -36,14 +36,12 @@ fn every_flipped_byte_is_found() {
         let path = segment::path(Path::new(DIR), first);
         let bytes = whole.bytes(&path);
         for at in 0..bytes.len() {
-            for mask in [0x01, 0x80] {
-                let disk = whole.copy();
-                let mut flipped = bytes.clone();
-                flipped[at] ^= mask;
-                disk.put(&path, &flipped);
-                assert!(verified(&disk, &keys).is_err(), "byte {at} of segment {first}");
-                assert!(open(&disk, &keys).is_err(), "byte {at} of segment {first}");
-            }
+            let disk = whole.copy();
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1 << (at % 8);
+            disk.put(&path, &flipped);
+            assert!(verified(&disk, &keys).is_err(), "byte {at} of segment {first}");
+            assert!(open(&disk, &keys).is_err(), "byte {at} of segment {first}");
         }
     }
 }
