@@ -27,6 +27,7 @@ use crate::running::Cut;
 use crate::state::Backends;
 use crate::token::TokenVerifier;
 
+mod audit;
 mod kill;
 mod open;
 mod tools;

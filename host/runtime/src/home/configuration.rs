@@ -42,7 +42,8 @@ impl Configuration {
             .map_err(|e| HomeError::Malformed { path: issuers.clone(), what: e.to_string() })?;
         let tokens = TokenVerifier::new(issuers, &home.identity().host, known);
         let facts = |digest: &Digest| facts_of(&packages, digest);
-        let inputs = Inputs { policy: load_policy(layout).map(Arc::new), facts: &facts };
+        let policy = load_policy(layout).map(Arc::new);
+        let inputs = Inputs { policy, facts: &facts, problems: Vec::new() };
         let installations = Installations::open(layout, &inputs)?;
         let seen = Mutex::new((seen, settled));
         Ok(Self { home, development, packages, installations, tokens, seen })
@@ -54,7 +55,7 @@ impl Configuration {
         let mut seen = self.seen.lock();
         let now = Stamp::of(self.home.layout())?;
         if now.proves_unchanged(&seen.0, seen.1) {
-            return Ok(Reloaded { snapshot: self.snapshot(), changes: Vec::new() });
+            return Ok(Reloaded::new(self.snapshot(), Vec::new()));
         }
         let settled = now.is_settled();
         let reloaded = self.load_again()?;
@@ -64,16 +65,23 @@ impl Configuration {
 
     fn load_again(&self) -> Result<Reloaded, HomeError> {
         let layout = self.home.layout();
-        match trust(&self.home, self.development.as_ref()) {
+        let mut problems = Vec::new();
+        let trust_changed = match trust(&self.home, self.development.as_ref()) {
             Ok(trust) => self.packages.set_trust(trust),
-            Err(error) => tracing::error!(%error, "trust is not reloaded: the old keys stay"),
-        }
+            Err(error) => {
+                let what = format!("the old keys stay: {}", chain(&error));
+                problems.push(FileProblem::new(error.code(), &layout.publishers(), what));
+                false
+            }
+        };
         if let Err(error) = self.tokens.reload() {
-            tracing::error!(%error, "issuers are not reloaded: the old keys stay");
+            let what = format!("the old issuers stay: {error}");
+            problems.push(FileProblem::new(error.code(), &layout.issuers(), what));
         }
         let facts = |digest: &Digest| facts_of(&self.packages, digest);
-        let inputs = Inputs { policy: load_policy(layout).map(Arc::new), facts: &facts };
-        self.installations.reload(&inputs)
+        let policy = load_policy(layout).map(Arc::new);
+        let inputs = Inputs { policy, facts: &facts, problems };
+        Ok(Reloaded { trust_changed, ..self.installations.reload(&inputs)? })
     }
 
     /// What runs now.

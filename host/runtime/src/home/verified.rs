@@ -83,12 +83,14 @@ impl VerifiedStore {
     }
 
     /// Takes other keys: nothing that was found before counts any more. The same keys change nothing.
-    pub fn set_trust(&self, trust: TrustStore) {
+    /// Whether anything is different.
+    pub fn set_trust(&self, trust: TrustStore) -> bool {
         if same_keys(&self.trust.load(), &trust) {
-            return;
+            return false;
         }
         self.trust.store(Arc::new(trust));
         self.facts.lock().clear();
+        true
     }
 
     /// Reads and verifies a component.

@@ -127,6 +127,7 @@ impl Host {
             control,
         });
         host.begin()?;
+        host.audit_start()?;
         upkeep::start(&host, options.idle);
         Ok(host)
     }

@@ -58,7 +58,9 @@ impl Host {
     /// # Errors
     /// When the home itself cannot be read; everything then stays as it was.
     pub fn reload(&self) -> Result<Arc<Snapshot>, HomeError> {
-        let Reloaded { snapshot, changes } = self.configuration.reload()?;
+        let reloaded = self.configuration.reload()?;
+        self.audit_reload(&reloaded);
+        let Reloaded { snapshot, changes, .. } = reloaded;
         match super::open::anchors(self.home()) {
             Ok(anchors) => {
                 if let Err(error) = self.backends.http.set_anchors(anchors) {

@@ -20,6 +20,8 @@ pub struct Inputs<'a> {
     pub policy: Result<Arc<OperatorPolicy>, Vec<FileProblem>>,
     /// Facts of the verified capsule behind a digest.
     pub facts: &'a dyn Fn(&Digest) -> Result<Arc<CapsuleFacts>, FileProblem>,
+    /// What is wrong with other files that decide: trust, issuers.
+    pub problems: Vec<FileProblem>,
 }
 
 impl std::fmt::Debug for Inputs<'_> {
@@ -44,6 +46,17 @@ pub struct Reloaded {
     pub snapshot: Arc<Snapshot>,
     /// What is different from before.
     pub changes: Vec<Change>,
+    /// Whether other keys of publishers count than before.
+    pub trust_changed: bool,
+    /// Whether another policy judges than before.
+    pub policy_changed: bool,
+}
+
+impl Reloaded {
+    /// A reload under the same trust and policy as before.
+    pub(crate) fn new(snapshot: Arc<Snapshot>, changes: Vec<Change>) -> Self {
+        Self { snapshot, changes, trust_changed: false, policy_changed: false }
+    }
 }
 
 impl Installations {
@@ -82,6 +95,7 @@ impl Installations {
             Err(problems) => (Arc::clone(&old.policy), problems.clone()),
         };
         problems.extend(found.misplaced);
+        problems.extend(inputs.problems.iter().cloned());
         let mut loader = Loader { orgs, policy: &policy, inputs, memory: &mut memory, old: &old };
         let entries: HashMap<InstallationKey, Arc<Entry>> = found
             .files
@@ -93,13 +107,14 @@ impl Installations {
         let changes = changes(&old, &entries);
         if is_same(&old, &policy, &problems, &entries, &changes) {
             memory.save()?;
-            return Ok(Reloaded { snapshot: old, changes });
+            return Ok(Reloaded::new(old, changes));
         }
         let load = memory.next_load();
         memory.save()?;
         let snapshot = Arc::new(Snapshot { load, policy, problems, entries });
         self.current.store(Arc::clone(&snapshot));
-        Ok(Reloaded { snapshot, changes })
+        let policy_changed = old.policy.hash() != snapshot.policy.hash();
+        Ok(Reloaded { policy_changed, ..Reloaded::new(snapshot, changes) })
     }
 }
 

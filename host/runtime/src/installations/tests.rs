@@ -211,6 +211,23 @@ fn withdrawn_trust_ends_what_it_signed() {
 }
 
 #[test]
+fn a_broken_trust_folder_keeps_the_old_keys_and_says_so() {
+    let desk = Desk::new();
+    let configuration = desk.open();
+    let junk = desk.folder.path().join("home/trust/publishers/acme/junk.pub");
+    write_private(&junk, b"not a key").unwrap();
+    let reloaded = configuration.reload().unwrap();
+    assert!(!reloaded.trust_changed);
+    assert_eq!(state(&configuration, "answer"), State::Active);
+    let snapshot = configuration.snapshot();
+    assert!(
+        snapshot.problems.iter().any(|p| p.what.contains("the old keys stay")),
+        "{:?}",
+        snapshot.problems
+    );
+}
+
+#[test]
 fn a_swapped_component_in_the_store_is_noticed() {
     let desk = Desk::new();
     let store = home(&desk.folder).store();

@@ -1,0 +1,65 @@
+//! What an auditor wants to see of a home's changes, as entries of the journal.
+//!
+//! Files of a home are edited by people outside of the host, so the actor is `home`: the journal says
+//! what changed and when the host took it, not whose editor it was.
+
+use soma_policy::{AuditEvent, AuditKind, Digest, InstallationKey, JournalEntry};
+
+use super::Host;
+use crate::home::{HomeError, OperatorFile};
+use crate::installations::{Change, Reloaded};
+
+/// Who edits the files of a home.
+const ACTOR: &str = "home";
+
+impl Host {
+    /// At each start: a home in which one person decides alone says so.
+    pub(super) fn audit_start(&self) -> Result<(), HomeError> {
+        let operators = OperatorFile::load(self.home().layout())?;
+        if operators.is_single_operator() {
+            self.audit(AuditKind::SingleOperatorMode, "operators", None, None);
+        }
+        Ok(())
+    }
+
+    /// After a reload: everything that is different from before.
+    pub(super) fn audit_reload(&self, reloaded: &Reloaded) {
+        if reloaded.trust_changed {
+            self.audit(AuditKind::TrustChanged, "publishers", None, None);
+        }
+        if reloaded.policy_changed {
+            let hash = reloaded.snapshot.policy.hash();
+            self.audit(AuditKind::PolicyChanged, "policy", Some(hash), None);
+        }
+        for change in &reloaded.changes {
+            let (kind, key, digest) = match change {
+                Change::Installed(new) | Change::Replaced { new, .. } => {
+                    (AuditKind::InstallationChanged, new.key(), Some(new.digest))
+                }
+                Change::Uninstalled(old) => (AuditKind::InstallationChanged, old.key(), None),
+                Change::KeptBack(key) => (AuditKind::InstallationRefused, key, None),
+            };
+            self.audit(kind, key.id.as_str(), digest, Some(key));
+        }
+    }
+
+    fn audit(
+        &self,
+        event: AuditKind,
+        subject: &str,
+        digest: Option<Digest>,
+        owner: Option<&InstallationKey>,
+    ) {
+        let entry = AuditEvent {
+            actor: ACTOR.to_owned(),
+            at: self.clock().now(),
+            digest,
+            environment: owner.map(|key| key.environment.clone()),
+            event,
+            org: owner.map(|key| key.org.clone()),
+            subject: subject.to_owned(),
+        };
+        // A journal that cannot write stops calls by itself; this entry waits in its queue.
+        drop(self.journal().append(&JournalEntry::Audit(Box::new(entry))));
+    }
+}
