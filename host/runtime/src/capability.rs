@@ -27,6 +27,8 @@ pub(crate) mod tool;
 
 #[cfg(test)]
 pub(crate) mod rig;
+#[cfg(test)]
+mod served_tests;
 
 /// Ends the call at a limit that a view holds; the error unwinds the guest.
 fn cut(running: &Running, kind: LimitKind) -> wasmtime::Error {

@@ -1,7 +1,8 @@
 //! Room `cli`, part of the base world: what every toolchain imports, and nothing behind it.
 //!
 //! No environment, no arguments, no directory, no terminal; standard input is at its end; standard output and error are
-//! lines of the guest's log. `exit` ends the guest: with success like a return, else like a trap that says so.
+//! lines of the guest's log. `exit` ends the guest like a trap that says its status: a function that
+//! exits has returned nothing, whatever the status.
 
 use std::sync::Arc;
 

@@ -104,7 +104,7 @@ impl<'a> ToolView<'a> {
             Ok(_) => return Ok(Err(Error::InvalidArguments("not a JSON object".to_owned()))),
             Err(error) => return Ok(Err(Error::InvalidArguments(error.to_string()))),
         };
-        let labels = self.gate.labels().union(self.gate.authorised().labels());
+        let labels = self.gate.labels();
         let decided = self.gate.decide(
             ToolRequest::new(tool, function, labels),
             |authorised, request| authorised.tool(request).map(|_| ()),
