@@ -6,6 +6,7 @@
 mod caller;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 pub use caller::{CallScope, Caller};
 
@@ -29,7 +30,8 @@ pub struct Authorised {
     function: FunctionName,
     at: Timestamp,
     depth: u8,
-    labels: LabelSet,
+    /// Labels of everything that came from other capsules: with the call, or as a tool's answer.
+    foreign: AtomicU8,
 }
 
 /// Decides whether this caller may call this function now.
@@ -63,7 +65,7 @@ pub fn authorise(
         function: function.clone(),
         at: now,
         depth: 0,
-        labels: LabelSet::EMPTY,
+        foreign: AtomicU8::new(0),
     })
 }
 
@@ -152,11 +154,17 @@ impl Authorised {
         self.depth
     }
 
-    /// The labels that the call's input came with. What the call reads itself is the host's to add when it
-    /// calls on; the installation's own sinks were granted knowing its own sources.
+    /// The labels of what came from other capsules so far: with the call, or as a tool's answer. Every sink is
+    /// judged by them. What the call reads itself is the host's to add when it calls on; the installation's own
+    /// sinks were granted knowing its own sources.
     #[must_use]
-    pub const fn labels(&self) -> LabelSet {
-        self.labels
+    pub fn labels(&self) -> LabelSet {
+        LabelSet::from_bits(self.foreign.load(Ordering::Acquire))
+    }
+
+    /// A tool answered with data that carries these labels: from now on this call's sinks are judged by them too.
+    pub fn receive(&self, labels: LabelSet) {
+        self.foreign.fetch_or(labels.bits(), Ordering::AcqRel);
     }
 
     /// Makes `child`, authorised on its own account, a tool call of this call: it must be what a tool entry
@@ -207,7 +215,8 @@ impl Authorised {
         if !entries.any(|right| right.granted().functions.contains(&child.function)) {
             return Err(deny(Code::ToolFunction, "no tool entry lists the function".to_owned()));
         }
-        Ok(Self { depth: self.depth + 1, labels: self.labels.union(labels), ..child })
+        child.receive(self.labels().union(labels));
+        Ok(Self { depth: self.depth + 1, ..child })
     }
 }
 

@@ -150,7 +150,8 @@ fn a_tool_call_inherits_depth_and_labels() {
         call.attenuate(child("1.4.0", "local", "to-json"), two).unwrap_err().code,
         Code::ToolNotAllowed
     );
-    call = Authorised { depth: 3, labels: one, ..parent(TOOL) };
+    call = Authorised { depth: 3, ..parent(TOOL) };
+    call.receive(one);
     let fourth = call.attenuate(child("1.4.0", "local", "to-json"), two).unwrap();
     assert_eq!((fourth.depth(), fourth.labels()), (TOOL_DEPTH_MAX, one.union(two)));
     call = Authorised { depth: TOOL_DEPTH_MAX, ..parent(TOOL) };
@@ -183,4 +184,17 @@ fn a_tool_call_is_what_the_entry_says() {
             .attenuate(child("1.0.0", "local", "to-json"), none)
             .is_ok()
     );
+}
+
+#[test]
+fn a_tools_answer_closes_the_callers_sinks() {
+    let call = parent(TOOL);
+    let request =
+        crate::HttpRequest::canonical("https", "api.github.com", "/repos/acme/web/issues", "GET")
+            .unwrap();
+    assert!(call.http(&request).is_ok());
+    call.receive(LabelSet::EMPTY.with(Label::TenantData));
+    let denial = call.http(&request).unwrap_err();
+    assert_eq!(denial.code, Code::LabelNotCleared);
+    assert!(denial.remedy.contains("add \"tenant-data\" to grants.http.issues.clears"), "{denial}");
 }

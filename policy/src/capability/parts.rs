@@ -107,6 +107,14 @@ impl LabelSet {
     /// No label.
     pub const EMPTY: Self = Self(0);
 
+    pub(crate) const fn bits(self) -> u8 {
+        self.0
+    }
+
+    pub(crate) const fn from_bits(bits: u8) -> Self {
+        Self(bits)
+    }
+
     /// This set and one label more.
     #[must_use]
     pub const fn with(self, label: Label) -> Self {
