@@ -6,7 +6,7 @@
 //! in either stands. What the rules of scopes, quorum, suspension and lifts are is soma-policy's.
 //!
 //! Deliberately absent: who may ask over HTTP, and how guests are stopped. Orders carry their own
-//! authority, and a call is cut through [`Target`].
+//! authority, and a call is cut through what `Target` holds of it.
 
 mod book;
 mod carry;
