@@ -77,9 +77,8 @@ pub struct JournalOptions {
     pub segment_bytes: u64,
     /// Entries that wait may take this many bytes; a quarter of it is where [`Journal::room`] waits.
     pub queue_bytes: usize,
-    /// At most this long after it was acknowledged is an entry covered by a recorded signature. Every
-    /// group is sealed by the host's key; a signature costs ten times as much, so that under load
-    /// several groups share one.
+    /// So long after it was written is an entry covered by a recorded signature. Every group is sealed
+    /// by the host's key at once; a signature costs ten times as much, so that a burst shares one.
     pub sign_every: Duration,
 }
 
@@ -101,7 +100,7 @@ impl JournalOptions {
             now,
             segment_bytes: 64 * 1024 * 1024,
             queue_bytes: 64 * 1024 * 1024,
-            sign_every: Duration::from_millis(2),
+            sign_every: Duration::from_millis(10),
         }
     }
 }
@@ -219,6 +218,7 @@ impl Journal {
             durable: watch::Sender::new(found.index.last()),
             index: RwLock::new(found.index),
         });
+        let unsigned = found.tail.signed.saturating_add(1) < found.tail.next;
         let writer = Writer {
             shared: Arc::clone(&shared),
             tail: found.tail,
@@ -226,7 +226,7 @@ impl Journal {
             key,
             sign_every: options.sign_every,
             segment_bytes: options.segment_bytes,
-            last_signed: None,
+            unsigned_since: unsigned.then(std::time::Instant::now),
             out: Vec::new(),
         };
         let handle = std::thread::Builder::new()

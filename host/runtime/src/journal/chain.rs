@@ -55,6 +55,8 @@ pub(crate) struct Link<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct Chain {
     header: Header,
+    /// Signatures up to this record are not asked for: a seal of the host vouches for its hash.
+    sealed: u64,
     /// The next record.
     pub(crate) next: u64,
     /// The hash that it must name.
@@ -71,9 +73,10 @@ pub(crate) fn hash(payload: &[u8]) -> Digest {
 }
 
 impl Chain {
-    /// The chain as the first segment that is kept begins it.
-    pub(crate) fn begin(header: Header) -> Self {
-        Self { next: header.first, prev: header.prev, header }
+    /// The chain as the first segment that is kept begins it, of which the record `sealed` is known by
+    /// its hash (zero if none is).
+    pub(crate) fn begin(header: Header, sealed: u64) -> Self {
+        Self { next: header.first, prev: header.prev, header, sealed }
     }
 
     /// Whose chain this is.
@@ -110,7 +113,7 @@ impl Chain {
         if record.prev != self.prev {
             return Err(ChainFault::Previous { seq });
         }
-        if record.kind == Kind::Head {
+        if record.kind == Kind::Head && seq > self.sealed {
             let head = Head::verified(record.body, key).ok_or(ChainFault::Signature { seq })?;
             self.vouched(&head, seq)?;
         }

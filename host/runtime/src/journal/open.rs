@@ -77,7 +77,7 @@ impl Place<'_> {
             [] => Ok(can_be_torn),
             [1] => {
                 let mut records = 0_u64;
-                let walked = self.walk(1, &mut |seen| {
+                let walked = self.walk(1, 0, &mut |seen| {
                     records = records.saturating_add(u64::from(matches!(seen, Seen::Record(_))));
                 })?;
                 let torn = walked.fault.as_ref().map(|fault| fault.offset);
@@ -109,8 +109,13 @@ impl Place<'_> {
         Ok(Continued { tail, head, index, cut: 0 })
     }
 
-    fn walk(&self, from: u64, visit: &mut dyn FnMut(Seen<'_>)) -> Result<Walked, OpenError> {
-        let walk = Walk { disk: self.disk, dir: self.dir, key: &self.key.public(), from };
+    fn walk(
+        &self,
+        from: u64,
+        sealed: u64,
+        visit: &mut dyn FnMut(Seen<'_>),
+    ) -> Result<Walked, OpenError> {
+        let walk = Walk { disk: self.disk, dir: self.dir, key: &self.key.public(), from, sealed };
         Ok(walk.run(visit)?)
     }
 
@@ -121,7 +126,7 @@ impl Place<'_> {
         replay: &mut dyn FnMut(u64, &[u8]),
     ) -> Result<Continued, OpenError> {
         let mut survey = Survey::new(head, replay);
-        let walked = self.walk(head.first, &mut |seen| survey.see(seen))?;
+        let walked = self.walk(head.first, head.seq, &mut |seen| survey.see(seen))?;
         let Survey { keep, index, header, fork, .. } = survey;
         self.agrees(head, header.as_ref(), &walked)?;
         if fork {

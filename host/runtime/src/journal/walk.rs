@@ -47,6 +47,9 @@ pub(crate) struct Walk<'a> {
     pub(crate) key: &'a JournalPublicKey,
     /// Segments before this record were pruned: what a crash left of them is passed over.
     pub(crate) from: u64,
+    /// The record whose hash the host's own seal vouches for; the caller compares it. Signatures up to
+    /// there need not be checked again, which is most of what a walk would cost.
+    pub(crate) sealed: u64,
 }
 
 impl Walk<'_> {
@@ -79,7 +82,7 @@ impl Walk<'_> {
         let length = file.len().map_err(read())?;
         let mut frames = FrameReader::new(&*file, 0, length);
         let fault = |offset, seq, what| Some(Fault { path: path.clone(), offset, seq, what });
-        let chain = match header(&mut frames, first, chain).map_err(read())? {
+        let chain = match header(&mut frames, first, chain, self.sealed).map_err(read())? {
             Ok(chain) => chain,
             Err(what) => return Ok(fault(0, first, what)),
         };
@@ -105,6 +108,7 @@ fn header<'c>(
     frames: &mut FrameReader<'_>,
     first: u64,
     chain: &'c mut Option<Chain>,
+    sealed: u64,
 ) -> std::io::Result<Result<&'c mut Chain, What>> {
     let header = match frames.next()? {
         Next::Frame { payload, .. } => Header::read(payload),
@@ -123,5 +127,5 @@ fn header<'c>(
     if first == 1 && header != Header::genesis(header.journal, header.host) {
         return Ok(Err(ChainFault::Header.into()));
     }
-    Ok(Ok(chain.insert(Chain::begin(header))))
+    Ok(Ok(chain.insert(Chain::begin(header, sealed))))
 }

@@ -42,7 +42,8 @@ pub(crate) struct Writer {
     pub(crate) key: JournalKey,
     pub(crate) sign_every: Duration,
     pub(crate) segment_bytes: u64,
-    pub(crate) last_signed: Option<Instant>,
+    /// When the first entry came that no recorded signature covers.
+    pub(crate) unsigned_since: Option<Instant>,
     pub(crate) out: Vec<u8>,
 }
 
@@ -79,9 +80,8 @@ impl Writer {
 
     /// When a signature must be recorded though nothing else is; `None` if none is owed.
     fn owed(&self) -> Option<Instant> {
-        let unsigned = self.tail.signed.saturating_add(1) < self.tail.next;
-        let since = self.last_signed.unwrap_or_else(Instant::now);
-        unsigned.then(|| since.checked_add(self.sign_every).unwrap_or(since))
+        let since = self.unsigned_since?;
+        Some(since.checked_add(self.sign_every).unwrap_or(since))
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<Committed, JournalError> {
@@ -93,11 +93,14 @@ impl Writer {
             laid.push(self.lay(Kind::Entry, body));
             hashes.push(self.tail.prev);
         }
+        if self.tail.signed.saturating_add(1) < self.tail.next {
+            self.unsigned_since.get_or_insert_with(Instant::now);
+        }
         if self.must_sign(batch) {
             let body = self.current_head().signed(&self.key)?;
             laid.push(self.lay(Kind::Head, &body));
             self.tail.signed = self.tail.next.saturating_sub(1);
-            self.last_signed = Some(Instant::now());
+            self.unsigned_since = None;
         }
         if !laid.is_empty() {
             self.store(&laid)?;
@@ -117,12 +120,12 @@ impl Writer {
         Laid { seq, at, end: self.out.len() }
     }
 
-    /// A signature is due at the cadence, at the end of a segment, and at the end of all.
+    /// A signature is due some time after the first entry that it covers, so that a burst shares one,
+    /// at the end of a segment, and at the end of all.
     fn must_sign(&self, batch: &Batch) -> bool {
-        let unsigned = self.tail.signed.saturating_add(1) < self.tail.next;
         let full = self.tail.length.saturating_add(self.out.len() as u64) >= self.segment_bytes;
-        let due = self.last_signed.is_none_or(|last| last.elapsed() >= self.sign_every);
-        unsigned && (due || full || batch.closing)
+        self.unsigned_since
+            .is_some_and(|since| since.elapsed() >= self.sign_every || full || batch.closing)
     }
 
     /// The order that everything else relies on: records, sync, head, and then the readers.

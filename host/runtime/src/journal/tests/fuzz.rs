@@ -38,7 +38,7 @@ fn payloads() {
             assert_eq!(out, bytes);
         }
         let header = Header::genesis(JournalId::from_u128(7), HostId::from_u128(8));
-        let follows = chain::Chain::begin(header).follow(bytes, &key).is_ok();
+        let follows = chain::Chain::begin(header, 0).follow(bytes, &key).is_ok();
         assert!(!follows || bytes.starts_with(b"{\"entry\":"));
     });
 }

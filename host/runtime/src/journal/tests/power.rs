@@ -26,7 +26,8 @@ fn live(disk: &PowerDisk, keys: &Keys, round: u64) -> Vec<String> {
 
 /// Some rounds sign each group, some sign rarely.
 fn cadence(round: u64) -> JournalOptions {
-    let sign_every = if round.is_multiple_of(2) { Duration::ZERO } else { Duration::from_secs(3600) };
+    let sign_every =
+        if round.is_multiple_of(2) { Duration::ZERO } else { Duration::from_secs(3600) };
     JournalOptions { sign_every, ..options() }
 }
 
