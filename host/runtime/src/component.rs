@@ -26,7 +26,7 @@ use crate::state::Ctx;
 
 /// Why a component could not be made ready.
 #[derive(Debug, Clone, thiserror::Error)]
-pub enum LoadError {
+pub(crate) enum LoadError {
     /// The package: not there, or it does not verify any more.
     #[error("{0}")]
     Package(Arc<PackageError>),

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt as _, Shared};
 use parking_lot::Mutex;
-use soma_policy::{CallId, Denial, Installation, LabelSet, LimitKind, OrderId, TokenId, Usage};
+use soma_policy::{CallId, Denial, Installation, LabelSet, LimitKind, OrderId, Usage};
 use tokio_util::sync::CancellationToken;
 
 use crate::meter::Meter;
@@ -69,8 +69,6 @@ pub(crate) struct Running {
     pub(crate) ids: CallIds,
     pub(crate) installation: Arc<Installation>,
     pub(crate) function: String,
-    /// The token that asked for it: when it is revoked, the call is cut.
-    pub(crate) token: Option<TokenId>,
     pub(crate) meter: Meter,
     /// Monotonic time of the start, by the host's clock.
     pub(crate) started: Duration,
@@ -95,7 +93,6 @@ pub(crate) struct Running {
 pub(crate) struct NewCall {
     pub(crate) ids: CallIds,
     pub(crate) installation: Arc<Installation>,
-    pub(crate) token: Option<TokenId>,
     pub(crate) function: String,
     pub(crate) limits: soma_policy::Limits,
     pub(crate) started: Duration,
@@ -111,7 +108,6 @@ impl Running {
             ids: new.ids,
             installation: new.installation,
             function: new.function,
-            token: new.token,
             meter: Meter::new(&new.limits),
             started: new.started,
             deadline: new.started.saturating_add(wall),
@@ -294,10 +290,6 @@ impl Running {
     /// Waits until nothing of the guest runs any more.
     pub(crate) async fn joined(&self) {
         self.joined.cancelled().await;
-    }
-
-    pub(crate) fn is_joined(&self) -> bool {
-        self.joined.is_cancelled()
     }
 
     /// Usage at `now` (monotonic).

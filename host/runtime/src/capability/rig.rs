@@ -262,7 +262,6 @@ fn running(installation: Arc<Installation>) -> Arc<Running> {
         ids: CallIds { call, parent: None, root: call },
         limits: installation.limits,
         installation,
-        token: None,
         function: "run".to_owned(),
         // The fixed clock's monotonic time is its wall time.
         started: Duration::from_millis(START.0),

@@ -11,7 +11,7 @@ use soma_policy::{CallId, Code, LimitKind};
 use utoipa::IntoParams;
 
 use super::auth::Bearer;
-use super::problem::Problem;
+use super::problem::{Problem, ProblemBody};
 use crate::calls::{Ended, Known};
 use crate::host::Host;
 use crate::invoke::CallReply;
@@ -35,7 +35,7 @@ pub(super) struct Filter {
 /// Calls of the token's environment, newest first.
 #[utoipa::path(get, path = "/v1/calls", tag = "calls", params(Filter),
     responses((status = 200, description = "`items`, and `next` as the cursor of the next page", body = Object),
-        (status = "4XX", description = "a problem", body = Problem)), security(("token" = [])))]
+        (status = "4XX", description = "a problem", body = ProblemBody)), security(("token" = [])))]
 pub(super) async fn list(
     State(host): State<Arc<Host>>,
     bearer: Bearer,
@@ -77,7 +77,7 @@ pub(super) async fn list(
 /// One call, complete.
 #[utoipa::path(get, path = "/v1/calls/{id}", tag = "calls", params(("id" = String, Path)),
     responses((status = 200, description = "the call", body = Object),
-        (status = "4XX", description = "a problem", body = Problem)), security(("token" = [])))]
+        (status = "4XX", description = "a problem", body = ProblemBody)), security(("token" = [])))]
 pub(super) async fn show(
     State(host): State<Arc<Host>>,
     bearer: Bearer,
@@ -92,7 +92,7 @@ pub(super) async fn show(
 /// What a call logged.
 #[utoipa::path(get, path = "/v1/calls/{id}/logs", tag = "calls", params(("id" = String, Path)),
     responses((status = 200, description = "`items`: at, at_ms, level, context, message", body = Object),
-        (status = "4XX", description = "a problem", body = Problem)), security(("token" = [])))]
+        (status = "4XX", description = "a problem", body = ProblemBody)), security(("token" = [])))]
 pub(super) async fn logs(
     State(host): State<Arc<Host>>,
     bearer: Bearer,

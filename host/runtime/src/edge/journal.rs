@@ -11,7 +11,7 @@ use soma_policy::Code;
 use utoipa::IntoParams;
 
 use super::auth::Bearer;
-use super::problem::Problem;
+use super::problem::{Problem, ProblemBody};
 use crate::host::Host;
 use crate::token::Scope;
 
@@ -29,7 +29,7 @@ pub(super) struct From {
 /// Lines of the journal: only what is durable.
 #[utoipa::path(get, path = "/v1/journal", tag = "audit", params(From),
     responses((status = 200, description = "`items`, and `next` as the cursor of what follows", body = Object),
-        (status = "4XX", description = "a problem", body = Problem)), security(("token" = [])))]
+        (status = "4XX", description = "a problem", body = ProblemBody)), security(("token" = [])))]
 pub(super) async fn read(
     State(host): State<Arc<Host>>,
     bearer: Bearer,

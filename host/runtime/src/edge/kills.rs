@@ -13,7 +13,7 @@ use soma_policy::{Code, KillScope, OrderId};
 use utoipa::IntoParams;
 
 use super::auth::Bearer;
-use super::problem::Problem;
+use super::problem::{Problem, ProblemBody};
 use crate::host::Host;
 use crate::kill::Accepted;
 use crate::token::Scope;
@@ -34,7 +34,7 @@ struct Asked {
 #[utoipa::path(post, path = "/v1/kill-orders", tag = "kill", params(Mode),
     request_body(content = Object, description = "a DSSE envelope, or {\"scope\": …} with dry_run"),
     responses((status = 200, description = "what it stopped, with the host's signed receipt", body = Object),
-        (status = "4XX", description = "a problem", body = Problem)))]
+        (status = "4XX", description = "a problem", body = ProblemBody)))]
 pub(super) async fn give(
     State(host): State<Arc<Host>>,
     bearer: Result<Bearer, Problem>,
@@ -55,7 +55,7 @@ pub(super) async fn give(
 /// Every order that this host knows, with its state.
 #[utoipa::path(get, path = "/v1/kill-orders", tag = "kill",
     responses((status = 200, description = "`items`", body = Object),
-        (status = "4XX", description = "a problem", body = Problem)), security(("token" = [])))]
+        (status = "4XX", description = "a problem", body = ProblemBody)), security(("token" = [])))]
 pub(super) async fn list(
     State(host): State<Arc<Host>>,
     bearer: Bearer,
@@ -67,7 +67,7 @@ pub(super) async fn list(
 /// Takes a further signature: the same order, signed by another operator.
 #[utoipa::path(post, path = "/v1/kill-orders/{id}/sign", tag = "kill", params(("id" = String, Path)),
     request_body(content = Object), responses((status = 200, description = "the order's state", body = Object),
-        (status = "4XX", description = "a problem", body = Problem)))]
+        (status = "4XX", description = "a problem", body = ProblemBody)))]
 pub(super) async fn sign(
     State(host): State<Arc<Host>>,
     Path(id): Path<String>,
@@ -80,7 +80,7 @@ pub(super) async fn sign(
 /// Takes a signed lift (a DSSE envelope of kind `kill-lift`).
 #[utoipa::path(delete, path = "/v1/kill-orders/{id}", tag = "kill", params(("id" = String, Path)),
     request_body(content = Object), responses((status = 200, description = "the order's state", body = Object),
-        (status = "4XX", description = "a problem", body = Problem)))]
+        (status = "4XX", description = "a problem", body = ProblemBody)))]
 pub(super) async fn lift(
     State(host): State<Arc<Host>>,
     Path(id): Path<String>,
@@ -93,7 +93,7 @@ pub(super) async fn lift(
 /// This host's signed receipts for an order.
 #[utoipa::path(get, path = "/v1/kill-orders/{id}/receipts", tag = "kill", params(("id" = String, Path)),
     responses((status = 200, description = "`items`: DSSE envelopes of kind `kill-receipt`", body = Object),
-        (status = "4XX", description = "a problem", body = Problem)), security(("token" = [])))]
+        (status = "4XX", description = "a problem", body = ProblemBody)), security(("token" = [])))]
 pub(super) async fn receipts(
     State(host): State<Arc<Host>>,
     bearer: Bearer,

@@ -10,9 +10,13 @@ use utoipa::ToSchema;
 
 use crate::invoke::CallReply;
 
-/// An answer that is not the one that was asked for.
+/// An answer that is not the one that was asked for. Boxed: it is an error of most handlers.
+#[derive(Debug)]
+pub(crate) struct Problem(Box<ProblemBody>);
+
+/// What a client reads.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Problem {
+pub(crate) struct ProblemBody {
     /// A page about the code.
     #[serde(rename = "type")]
     kind: String,
@@ -49,7 +53,7 @@ pub(crate) struct Problem {
 impl Problem {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
         let entry = code.entry();
-        Self {
+        Self(Box::new(ProblemBody {
             kind: format!("https://soma.dev/errors/{}", entry.id),
             title: entry.title,
             status: entry.http,
@@ -62,7 +66,7 @@ impl Problem {
             guest_error: None,
             backtrace: None,
             trace_id: String::new(),
-        }
+        }))
     }
 
     /// The problem that a call's end is; none if it ended well.
@@ -72,7 +76,8 @@ impl Problem {
         let words = reply.detail.clone().filter(|_| reply.outcome != Outcome::Trapped);
         let detail = denial.map(ToString::to_string).or(words);
         let detail = detail.unwrap_or_else(|| code.entry().title.to_owned());
-        let mut problem = Self::new(code, detail);
+        let mut boxed = Self::new(code, detail);
+        let problem = &mut *boxed.0;
         problem.status = status_of(reply, code);
         if let Some(denial) = denial {
             problem.remedy.clone_from(&denial.remedy);
@@ -83,11 +88,11 @@ impl Problem {
         problem.denials.clone_from(&reply.denials);
         problem.guest_error.clone_from(&reply.guest_error);
         problem.backtrace = reply.detail.clone().filter(|_| reply.outcome == Outcome::Trapped);
-        Some(problem)
+        Some(boxed)
     }
 
     pub(crate) fn to_json(&self) -> Value {
-        serde_json::to_value(self).unwrap_or_default()
+        serde_json::to_value(&self.0).unwrap_or_default()
     }
 }
 
@@ -113,9 +118,10 @@ fn status_of(reply: &CallReply, code: Code) -> u16 {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let call = self.trace_id.parse::<CallId>().ok();
-        let mut response = (status, Json(&self)).into_response();
+        let body = self.0;
+        let status = StatusCode::from_u16(body.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let call = body.trace_id.parse::<CallId>().ok();
+        let mut response = (status, Json(&body)).into_response();
         let fields = response.headers_mut();
         let problem = HeaderValue::from_static("application/problem+json");
         fields.insert(header::CONTENT_TYPE, problem);
@@ -123,7 +129,7 @@ impl IntoResponse for Problem {
             let bearer = HeaderValue::from_static("Bearer realm=\"soma\"");
             fields.insert(header::WWW_AUTHENTICATE, bearer);
         }
-        if matches!(self.status, 429 | 503) {
+        if matches!(body.status, 429 | 503) {
             fields.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if let Some(Ok(id)) = call.map(|call| HeaderValue::from_str(&call.to_string())) {

@@ -9,7 +9,7 @@ use http::{StatusCode, header};
 use serde_json::{Value, json};
 
 use super::auth::Bearer;
-use super::problem::Problem;
+use super::problem::{Problem, ProblemBody};
 use crate::host::Host;
 use crate::installations::Entry;
 use crate::token::Scope;
@@ -17,7 +17,7 @@ use crate::token::Scope;
 /// Installations of the token's environment; an operator's token sees all.
 #[utoipa::path(get, path = "/v1/installations", tag = "installations",
     responses((status = 200, description = "`items`", body = Object),
-        (status = "4XX", description = "a problem", body = Problem)), security(("token" = [])))]
+        (status = "4XX", description = "a problem", body = ProblemBody)), security(("token" = [])))]
 pub(super) async fn installations(
     State(host): State<Arc<Host>>,
     bearer: Bearer,

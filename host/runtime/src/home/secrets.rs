@@ -148,7 +148,7 @@ mod tests {
         store.set(&scope("production"), &name, &value).unwrap();
         assert_eq!(store.get(&scope("production"), &name).unwrap(), Some(value));
         assert_eq!(store.get(&scope("staging"), &name).unwrap(), None);
-        assert_eq!(store.list(&scope("production")).unwrap(), [name.clone()]);
+        assert_eq!(store.list(&scope("production")).unwrap(), std::slice::from_ref(&name));
         assert!(store.remove(&scope("production"), &name).unwrap());
         assert!(!store.remove(&scope("production"), &name).unwrap());
     }

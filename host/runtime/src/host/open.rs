@@ -23,7 +23,6 @@ use crate::calls::Calls;
 use crate::capability::files::Volumes;
 use crate::capability::http::{HttpClient, Moved, OwnAddresses, SecretSource, SecretUnavailable};
 use crate::capability::kv::KvStore;
-use crate::clock::Clock;
 use crate::compile::Compiler;
 use crate::component::Components;
 use crate::engine::{self, PoolSize};

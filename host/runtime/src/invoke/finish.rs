@@ -33,8 +33,6 @@ pub(crate) enum Done {
     Streamed,
     /// The arguments do not fit the function.
     BadInput(Code, String),
-    /// It was denied while it was made ready.
-    Denied(Box<Denial>),
     /// The component cannot be made ready.
     Unready(String),
     /// It did not return.
@@ -67,7 +65,6 @@ impl Parts {
             Done::BadInput(code, words) => {
                 Self { code: Some(code), ..worded(Outcome::GuestError, words) }
             }
-            Done::Denied(_) => Self::bare(Outcome::Denied),
             Done::Unready(words) => worded(Outcome::HostFailure, words),
             Done::Failed(Failure::Cut(cut)) => Self::bare(of_cut(cut)),
             Done::Failed(Failure::Trapped(words)) => worded(Outcome::Trapped, words),
@@ -90,9 +87,6 @@ fn of_cut(cut: Cut) -> Outcome {
 impl Started {
     /// Ends the call: decides, records durably, settles, and gives the reply.
     pub(crate) async fn finish(self, done: Done) -> CallReply {
-        if let Done::Denied(denial) = &done {
-            self.running.denied((**denial).clone());
-        }
         let parts = Parts::of(done);
         // The swap: whoever is first decides. A result that comes after a cut is not given out.
         self.running.finish();

@@ -48,10 +48,17 @@ impl Host {
         request: CallRequest,
         parent: Parent,
     ) -> CallReply {
-        match self.start(request.ask(Some(parent)), Output::collected()).await {
-            Err(reply) => *reply,
+        let spender = parent.running.clone();
+        let reply = match self.start(request.ask(Some(parent)), Output::collected()).await {
+            Err(reply) => return *reply,
             Ok(started) => started.function(request.arguments).boxed().await,
+        };
+        // What the child used is the parent's use too: its limits hold for the whole tree.
+        spender.meter.absorb(&reply.usage);
+        if spender.check_cpu(false).is_err() {
+            tracing::debug!(call = %spender.ids.call, "a child used up its parent's CPU time");
         }
+        reply
     }
 }
 

@@ -167,7 +167,6 @@ impl Host {
         Running::new(NewCall {
             ids,
             installation: installation.clone(),
-            token: ask.caller.token,
             function: ask.function.to_string(),
             limits,
             started: self.clock().monotonic(),

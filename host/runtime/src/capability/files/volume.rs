@@ -7,7 +7,9 @@
 use super::fault::Fault;
 use super::inode::{Books, FileId};
 use super::path::DEPTH_MAX;
-use super::quota::{Quota, Usage};
+use super::quota::Quota;
+#[cfg(test)]
+use super::quota::Usage;
 use super::tree::survey;
 use cap_std::fs::Dir;
 use parking_lot::RwLock;

@@ -282,7 +282,6 @@ fn new_call(installation: &Arc<Installation>, limits: Limits) -> Arc<Running> {
     Running::new(NewCall {
         ids: CallIds { call, parent: None, root: call },
         installation: installation.clone(),
-        token: None,
         function: "run".to_owned(),
         limits,
         // The fixed clock's monotonic time is its wall time.
