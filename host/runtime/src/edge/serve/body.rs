@@ -7,6 +7,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -19,6 +20,9 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use super::fields;
 use crate::invoke::CallReply;
 use crate::running::Running;
+
+/// How long after the start of its gathering a response that is written may wait for its receipt before its head goes out.
+const SETTLE: Duration = Duration::from_millis(100);
 
 /// A response that does not end cleanly, and why. hyper turns it into a reset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -101,17 +105,28 @@ impl Streamed {
     }
 
     /// Reads what the guest writes until it and its receipt are done, or `patience` is over. A response that is done by
-    /// then goes out in one piece.
+    /// then goes out in one piece. One that is written and only waits for its receipt is given [`SETTLE`] more: nothing
+    /// else would follow a head that is sent now.
     pub(crate) async fn gather(
         mut self,
         ahead: Ahead,
         patience: impl Future<Output = ()>,
     ) -> Gathered {
-        tokio::pin!(patience);
-        let mut kept = 0;
-        let done = std::future::poll_fn(|cx| match self.read_ahead(cx, ahead, &mut kept) {
-            Poll::Pending => patience.as_mut().poll(cx).map(|()| None),
-            Poll::Ready(done) => Poll::Ready(done),
+        let settle = tokio::time::sleep(SETTLE);
+        tokio::pin!(patience, settle);
+        let (mut kept, mut impatient) = (0, false);
+        let done = std::future::poll_fn(|cx| {
+            if let Poll::Ready(done) = self.read_ahead(cx, ahead, &mut kept) {
+                return Poll::Ready(done);
+            }
+            if !impatient {
+                ready!(patience.as_mut().poll(cx));
+                impatient = true;
+            }
+            match self.stage {
+                Stage::Writing => Poll::Ready(None),
+                _ => settle.as_mut().poll(cx).map(|()| None),
+            }
         })
         .await;
         match done {

@@ -174,6 +174,19 @@ async fn a_response_that_takes_longer_streams_and_loses_nothing() {
 }
 
 #[tokio::test]
+async fn a_response_that_only_waits_for_its_receipt_is_not_cut_in_two() {
+    let (body, mut ends) = response(None);
+    ends.write("all");
+    ends.finish();
+    let impatient = std::future::ready(());
+    let gathering = body.gather(Ahead::Keep(1024), impatient);
+    tokio::pin!(gathering);
+    assert!(gathering.as_mut().now_or_never().is_none(), "the receipt is on its way");
+    ends.end(Outcome::Ok);
+    assert!(matches!(gathering.await, Gathered::Whole(bytes, None) if bytes == "all"));
+}
+
+#[tokio::test]
 async fn much_that_is_read_ahead_begins_to_stream() {
     let (body, ends) = response(None);
     ends.write("four");
