@@ -136,6 +136,8 @@ impl<'a> ToolView<'a> {
             Err(_) => LabelSet::EMPTY,
         };
         self.gate.running().add_labels(came);
+        // The caller's own sinks are judged by what came back from now on.
+        self.gate.authorised().receive(came);
         let failure = match ended {
             Ok(answer) => {
                 let text = answer.result.to_string();
