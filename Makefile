@@ -11,21 +11,17 @@ setup: ## install what the build and the tests need (safe to repeat)
 	@tests/env/install.sh build
 
 guests: setup ## build the library and the hostile guests for wasm32-wasip2
-	@capsules/build.sh
+	cargo build -p soma
+	@capsules/build.sh $(TARGET)/debug/soma
 
-demo: guests ## sign, run, deny, cut, kill and audit in one screen (release build)
-	cargo build --release -p soma
+demo: setup ## sign, run, deny, cut, kill and audit in one screen (release build)
+	cargo build --release -p soma -p soma-tests --bins
 	@tests/env/demo.sh $(TARGET)/release/soma
 
 test: guests ## all tests, with real servers on loopback
 	@tests/env/install.sh test
 	cargo build -p soma
 	cargo test --workspace --no-fail-fast
-
-bench: guests ## measure against bare wasmtime and the wasmtime command; writes docs/benchmarks.md
-	@tests/env/install.sh bench
-	cargo build --release -p soma -p soma-bench
-	$(TARGET)/release/soma-bench
 
 lint: ## formatting, clippy, licences, bans, sources, advisories
 	@tests/env/install.sh lint
@@ -47,4 +43,4 @@ install: guests ## put `soma` on the path
 fmt: ## format everything
 	cargo fmt --all
 
-.PHONY: help setup guests demo test bench lint docs coverage install fmt
+.PHONY: help setup guests demo test lint docs coverage install fmt
