@@ -15,7 +15,7 @@ pub(crate) fn run(name: &str, argument: &str) -> Outcome {
             call("itself", "run", again)
         }
         "honest" => call("text", "slugify", r#"{"text":"Hello there"}"#),
-        "not-granted" => call("other", "run", "{}"),
+        "not-granted" => call("other", "to-json", r#"{"text":"a"}"#),
         "not-declared" => call("nobody", "run", "{}"),
         "other-function" => call("text", "extract", r#"{"text":"x"}"#),
         "bad-arguments" => call("text", "slugify", r#"{"text":7}"#),
