@@ -14,8 +14,9 @@ use super::{CallReply, CallRequest, Pending};
 use crate::exports::Export;
 use crate::host::Host;
 use crate::output::Output;
+use crate::running::Cut;
 use crate::state::Ctx;
-use crate::value::{self, CallValue, ValueCaps};
+use crate::value::{self, CallValue, ValueCaps, ValueError};
 
 impl Host {
     /// Calls a function. Returns when the call is refused, or has been started on the guests'
@@ -122,11 +123,19 @@ async fn work(
     let running = store.data().gate.running().clone();
     let caps = ValueCaps::for_bytes(store.data().gate.running().meter.left(LimitKind::Output));
     let value = value::result_to_json(&results, &export.results, &caps)
-        .map_err(|error| wasmtime::Error::msg(error.to_string()))?;
+        .map_err(|error| beyond(&error))?;
     let (json, done): (u64, Done) = match value {
         CallValue::Ok(value) => (value::size_of_json(&value), Done::Returned(value)),
         CallValue::GuestError(value) => (value::size_of_json(&value), Done::GuestError(value)),
     };
     running.charge(LimitKind::Output, json)?;
     Ok(done)
+}
+
+/// A result that is too large for its caps has met the limit that they came from.
+fn beyond(error: &ValueError) -> wasmtime::Error {
+    if error.is_too_much() {
+        return Cut::Limit(LimitKind::Output).into();
+    }
+    wasmtime::Error::msg(error.to_string())
 }
