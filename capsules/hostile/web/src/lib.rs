@@ -3,6 +3,7 @@
 use soma_sdk::bindings::wasi::http::types::{
     Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam,
 };
+use soma_sdk::bindings::wasi::io::streams::OutputStream;
 use soma_sdk::clock;
 
 wit_bindgen::generate!({
@@ -77,7 +78,13 @@ fn seen(request: &IncomingRequest) -> String {
     lines.map(|(name, value)| format!("{name}: {}\n", String::from_utf8_lossy(&value))).collect()
 }
 
-fn respond(out: ResponseOutparam, headers: &[(&str, &str)]) -> Option<OutgoingBody> {
+/// A body that is being sent; the stream goes before what it belongs to.
+struct Sending {
+    stream: OutputStream,
+    body: OutgoingBody,
+}
+
+fn respond(out: ResponseOutparam, headers: &[(&str, &str)]) -> Option<Sending> {
     let fields = Fields::new();
     for (name, value) in headers {
         // A header that the host refuses is left out: the others are the attack.
@@ -86,18 +93,20 @@ fn respond(out: ResponseOutparam, headers: &[(&str, &str)]) -> Option<OutgoingBo
     let response = OutgoingResponse::new(fields);
     let body = response.body().ok();
     ResponseOutparam::set(out, Ok(response));
-    body
+    let body = body?;
+    Some(Sending { stream: body.write().ok()?, body })
 }
 
-fn write(body: &OutgoingBody, bytes: &[u8]) -> bool {
-    body.write().is_ok_and(|stream| stream.blocking_write_and_flush(bytes).is_ok())
+fn write(sending: &Sending, bytes: &[u8]) -> bool {
+    sending.stream.blocking_write_and_flush(bytes).is_ok()
 }
 
 fn whole(out: ResponseOutparam, headers: &[(&str, &str)], bytes: &[u8]) {
     if let Some(body) = respond(out, headers)
         && bytes.chunks(4096).all(|chunk| write(&body, chunk))
     {
-        let _ = OutgoingBody::finish(body, None);
+        drop(body.stream);
+        let _ = OutgoingBody::finish(body.body, None);
     }
 }
 

@@ -41,7 +41,7 @@ pub(crate) fn upper(request: &IncomingRequest, out: ResponseOutparam) {
     let Ok(input) = incoming.stream() else {
         return reply::problem(out, 400, "the request has no body");
     };
-    let Some(outgoing) = reply::start(out, 200, &[("content-type", "text/plain; charset=utf-8")])
+    let Some(sending) = reply::start(out, 200, &[("content-type", "text/plain; charset=utf-8")])
     else {
         return;
     };
@@ -49,11 +49,11 @@ pub(crate) fn upper(request: &IncomingRequest, out: ResponseOutparam) {
         match input.blocking_read(CHUNK) {
             Ok(mut chunk) => {
                 chunk.make_ascii_uppercase();
-                if !reply::write(&outgoing, &chunk) {
+                if !sending.write(&chunk) {
                     return;
                 }
             }
-            Err(StreamError::Closed) => return reply::finish(outgoing),
+            Err(StreamError::Closed) => return sending.finish(),
             // Dropping the body unfinished tells the client that it is not whole.
             Err(StreamError::LastOperationFailed(_)) => return,
         }

@@ -14,6 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use futures::stream::{self, Stream};
 use http::HeaderValue;
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 
 use super::calls::summary_of;
 use super::problem::Problem;
@@ -24,6 +25,7 @@ use crate::output::CallEvent;
 enum State {
     Start(Pending),
     Running(Pending),
+    Ending(mpsc::Receiver<CallEvent>, Box<CallReply>),
     Done,
 }
 
@@ -49,7 +51,7 @@ fn numbered(
     })
 }
 
-async fn step((state, id): (State, u64)) -> Option<((&'static str, Value, u64), (State, u64))> {
+async fn step((state, id): (State, u64)) -> Option<Step> {
     let next = id + 1;
     match state {
         State::Start(pending) => {
@@ -57,20 +59,41 @@ async fn step((state, id): (State, u64)) -> Option<((&'static str, Value, u64), 
             Some((("started", data, id), (State::Running(pending), next)))
         }
         State::Running(mut pending) => {
-            let event = match &mut pending.events {
-                Some(events) => events.recv().await,
-                None => None,
+            let Some(mut events) = pending.events.take() else {
+                return Some(ended(&pending.ended().await, id));
             };
-            if let Some(event) = event {
-                let (name, data) = told(event);
-                return Some(((name, data, id), (State::Running(pending), next)));
+            // The call may keep its side of the channel open past its end: the end decides.
+            tokio::select! {
+                biased;
+                Some(event) = events.recv() => {
+                    pending.events = Some(events);
+                    let (name, data) = told(event);
+                    Some(((name, data, id), (State::Running(pending), next)))
+                }
+                reply = pending.ended() => Some(rest(events, Box::new(reply), id)),
             }
-            let reply = pending.ended().await;
-            let (name, data) = end(&reply);
-            Some(((name, data, id), (State::Done, next)))
         }
+        State::Ending(events, reply) => Some(rest(events, reply, id)),
         State::Done => None,
     }
+}
+
+type Step = ((&'static str, Value, u64), (State, u64));
+
+/// What was emitted before the end, one by one, and then the end.
+fn rest(mut events: mpsc::Receiver<CallEvent>, reply: Box<CallReply>, id: u64) -> Step {
+    match events.try_recv() {
+        Ok(event) => {
+            let (name, data) = told(event);
+            ((name, data, id), (State::Ending(events, reply), id + 1))
+        }
+        Err(_) => ended(&reply, id),
+    }
+}
+
+fn ended(reply: &CallReply, id: u64) -> Step {
+    let (name, data) = end(reply);
+    ((name, data, id), (State::Done, id + 1))
 }
 
 fn told(event: CallEvent) -> (&'static str, Value) {

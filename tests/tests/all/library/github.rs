@@ -68,7 +68,7 @@ async fn the_refusals_of_the_server_are_typed() {
     let error = async |repo| list(&host, repo, 5).await.body["guest_error"].clone();
     assert_eq!(error("octocat/Hello-World").await, json!({ "unauthorised": null }));
     range.home.secret("github-token", github::TOKEN).await.unwrap();
-    drop(host);
+    host.stop().await.unwrap();
 
     let host = TestHost::start(&range.home).await.unwrap();
     let error = async |repo| list(&host, repo, 5).await.body["guest_error"].clone();
