@@ -34,6 +34,7 @@ async fn answer(request: Seen) -> Answer {
         "/to-other" => whole(302, &[("location", "https://elsewhere.test/")], ""),
         "/never" => std::future::pending().await,
         "/header-flood" => header_flood(),
+        "/piece" => whole(200, &[], vec![b'x'; 100 << 10]),
         "/big" => whole(200, &[], vec![b'x'; 4 << 20]),
         "/endless" => with_body(200, &[], endless().boxed_unsync()),
         "/drip" => with_body(200, &[], drip().boxed_unsync()),

@@ -45,9 +45,9 @@ pub(crate) fn run(name: &str, argument: &str) -> Outcome {
             request.send().map(|r| r.body.len().to_string()).map_err(stopped)
         }
         "unfinished-request" => unfinished(),
-        // One request after another, each small.
+        // One request after another, each within the grant.
         "many" => loop {
-            fetch("GET https://evil.test/ok")?;
+            fetch("GET https://evil.test/piece")?;
         },
         other => panic!("no attack is called net.{other}"),
     }

@@ -10,14 +10,8 @@ const TOKEN_OF_CALLER: &str = "token-of-the-caller";
 const COOKIE_OF_CALLER: &str = "cookie-of-the-caller";
 
 /// What a guest may not decide for other origins or later visits.
-const OURS: [&str; 6] = [
-    "set-cookie",
-    "strict-transport-security",
-    "alt-svc",
-    "service-worker-allowed",
-    "access-control-allow-credentials",
-    "public-key-pins",
-];
+const OURS: [&str; 4] =
+    ["strict-transport-security", "alt-svc", "service-worker-allowed", "public-key-pins"];
 
 pub(crate) async fn run(row: &Row, host: &TestHost) -> Got {
     let request = host
@@ -62,6 +56,10 @@ fn check(headers: &reqwest::header::HeaderMap, got: &mut Got) {
         if headers.contains_key(name) {
             got.wrong.push(format!("the guest set {name}"));
         }
+    }
+    let cookies = headers.get_all("set-cookie").iter().filter_map(|value| value.to_str().ok());
+    if cookies.map(str::to_lowercase).any(|cookie| cookie.contains("domain")) {
+        got.wrong.push("the guest set a cookie for other hosts".to_owned());
     }
     let policy = headers.get("content-security-policy").and_then(|value| value.to_str().ok());
     if policy.is_some_and(|policy| policy == "default-src *") {
