@@ -109,7 +109,7 @@ impl Command {
             Self::Explain(command) => command.run(context),
             Self::Completions(command) => command.run(context),
             Self::Version(command) => command.run(context),
-            // `main` has run it: it needs no context.
+            // `run::command` has run it: it needs no context.
             Self::CompileChild(_) => Ok(()),
         }
     }

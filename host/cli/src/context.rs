@@ -91,7 +91,14 @@ impl Context {
             person: person(),
             passphrase: Some(passphrase.bytes()),
         };
-        Home::open_or_create(&self.home, &birth).map_err(Failure::from)
+        let born = Home::open_or_create(&self.home, &birth)?;
+        if passphrase.bytes().is_empty() && !born.1.is_empty() {
+            let keys = "keys/root.key and keys/operator.key have no passphrase";
+            self.out.note(format!(
+                "{keys}: set SOMA_KEY_PASSWORD before a home is made to give them one"
+            ));
+        }
+        Ok(born)
     }
 
     /// A way to talk to the host.

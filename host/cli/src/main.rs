@@ -29,13 +29,7 @@ fn main() -> ExitCode {
     // One crypto provider for the whole process, named before anything can ask for one.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     match cli::Cli::try_parse() {
-        Ok(cli::Cli { command: cli::Command::CompileChild(_), .. }) => {
-            soma_host::compile::child_main()
-        }
-        Ok(cli) => {
-            let context = context::Context::new(&cli.global);
-            run::finish(&context, cli.command.run(&context))
-        }
+        Ok(cli) => run::command(cli),
         Err(refused) => run::usage(&refused),
     }
 }

@@ -5,13 +5,19 @@ use std::process::ExitCode;
 
 use soma_policy::Code;
 
+use crate::cli::{Cli, Command};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::say;
 
-/// Prints a failure, if it is one, and gives the exit code.
-pub(crate) fn finish(context: &Context, result: Result<(), Failure>) -> ExitCode {
-    match result {
+/// Runs a command and gives the exit code; a failure is printed once, here.
+pub(crate) fn command(cli: Cli) -> ExitCode {
+    if matches!(cli.command, Command::CompileChild(_)) {
+        // It needs no context, and its standard streams are the host's.
+        return soma_host::compile::child_main();
+    }
+    let context = Context::new(&cli.global);
+    match cli.command.run(&context) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             failure.print(context.out.format);

@@ -120,3 +120,17 @@ fn no_command_leaves_a_home_behind_that_nobody_asked_for() {
     }
     assert!(!bench.home().exists());
 }
+
+#[test]
+fn the_reference_page_of_errors_says_what_the_program_says() {
+    let page = std::fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../docs/reference/errors.md"
+    ))
+    .unwrap();
+    let now = Bench::new().run(&["explain", "--all"]).ok().out;
+    for entry in page.split("\n### ").skip(1) {
+        let entry = entry.split("\n## ").next().unwrap_or_default().trim_end();
+        assert!(now.contains(entry), "make it again with `soma explain --all`: {entry}");
+    }
+}

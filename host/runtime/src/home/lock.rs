@@ -40,13 +40,6 @@ impl HostLock {
             .map_err(|e| HomeError::io("write", &path, e))?;
         Ok(Self { _file: file })
     }
-
-    /// Whether a host holds the home now.
-    pub fn is_held(layout: &Layout) -> bool {
-        let path = layout.state().join("host.lock");
-        let Ok(file) = File::open(path) else { return false };
-        flock(&file, FlockOperation::NonBlockingLockShared).is_err()
-    }
 }
 
 impl EditLock {
