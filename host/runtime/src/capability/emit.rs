@@ -11,7 +11,7 @@ use soma_wit::soma::emit::{Error, Host};
 use wasmtime::Result;
 use wasmtime::component::HasData;
 
-use super::{cut, missing, words};
+use super::{missing, words};
 use crate::gate::Gate;
 use crate::output::{CallEvent, Output};
 use crate::running::Cut;
@@ -61,7 +61,8 @@ impl EmitView<'_> {
         event: CallEvent,
     ) -> Result<std::result::Result<(), Error>> {
         let running = self.gate.running().clone();
-        running.charge_bytes(emitter.len().saturating_add(bytes))?;
+        // A piece that is refused for its size counts as the largest that is taken.
+        running.charge_bytes(emitter.len().saturating_add(bytes.min(PIECE_MAX)))?;
         if bytes > PIECE_MAX {
             return Ok(Err(Error::TooLarge));
         }
@@ -78,8 +79,8 @@ impl EmitView<'_> {
         };
         if after.bytes > most.bytes || after.events > most.events {
             let code = if after.bytes > most.bytes { Code::EmitSize } else { Code::EmitEvents };
-            self.gate.refuse(over(code, emitter));
-            return Err(cut(&running, LimitKind::Emit));
+            let refused = self.gate.refuse(over(code, emitter));
+            return Ok(Err(Error::Denied(words(refused)?)));
         }
         *used = after;
         running.charge(LimitKind::Output, more)?;
@@ -215,17 +216,32 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn more_bytes_or_events_than_granted_end_the_call() {
+    async fn more_bytes_or_events_than_granted_are_denied() {
         let mut rig = Rig::granting(GRANTED);
         text(&mut rig, "out", &"x".repeat(900)).await.unwrap().unwrap();
-        assert!(text(&mut rig, "out", &"x".repeat(200)).await.is_err());
-        assert_eq!((rig.cut_by(), rig.denials()), (Some(LimitKind::Emit), vec![Code::EmitSize]));
+        let over = text(&mut rig, "out", &"x".repeat(200)).await.unwrap();
+        assert!(matches!(over, Err(Error::Denied(why)) if why.contains("SOMA-D038")));
+        text(&mut rig, "out", "x").await.unwrap().unwrap();
+        assert_eq!(rig.denials(), [Code::EmitSize]);
         let mut rig = Rig::granting(GRANTED);
         for _ in 0..2 {
             event(&mut rig, "a", "1").await.unwrap().unwrap();
         }
-        assert!(event(&mut rig, "a", "1").await.is_err());
-        assert_eq!((rig.cut_by(), rig.denials()), (Some(LimitKind::Emit), vec![Code::EmitEvents]));
+        assert!(event(&mut rig, "a", "1").await.unwrap().is_err());
+        assert_eq!(rig.denials(), [Code::EmitEvents]);
+        assert_eq!(rig.emitted().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_is_emitted_is_output() {
+        let mut rig = Rig::granting("[emit.out]\nper_call = \"1 GiB\"\nevents = 2");
+        let piece = "x".repeat(PIECE_MAX);
+        let mut ended = Ok(Ok(()));
+        for _ in 0..=rig.limits().output.0 / PIECE_MAX as u64 {
+            ended = text(&mut rig, "out", &piece).await;
+        }
+        assert!(ended.is_err());
+        assert_eq!(rig.cut_by(), Some(LimitKind::Output));
     }
 
     #[tokio::test]
@@ -234,14 +250,16 @@ mod tests {
         for _ in 0..1_024 / PIECE_OVERHEAD {
             text(&mut rig, "out", "").await.unwrap().unwrap();
         }
-        assert!(text(&mut rig, "out", "").await.is_err());
+        assert!(text(&mut rig, "out", "").await.unwrap().is_err());
     }
 
     #[tokio::test]
     async fn a_piece_that_is_too_large_is_refused_and_nothing_else() {
         let mut rig = Rig::granting("[emit.out]\nper_call = \"4 MiB\"\nevents = 2");
-        let large = "x".repeat(PIECE_MAX + 1);
-        assert!(matches!(text(&mut rig, "out", &large).await.unwrap(), Err(Error::TooLarge)));
+        for size in [PIECE_MAX + 1, 16 << 20] {
+            let large = "x".repeat(size);
+            assert!(matches!(text(&mut rig, "out", &large).await.unwrap(), Err(Error::TooLarge)));
+        }
         text(&mut rig, "out", "small").await.unwrap().unwrap();
     }
 

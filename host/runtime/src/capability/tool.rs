@@ -3,8 +3,7 @@
 //! The view decides that this call may be made and counts what crosses. Resolving the callee within the tenant, taking its
 //! money, time and slot out of the caller's, the depth of the chain and the child's own decision are done by whoever makes
 //! calls: [`ToolCaller`], handed in by the host. Labels travel both ways: the
-//! child's sinks are judged by what its caller has read, and what the child read is on what comes back, so that it goes
-//! along with the caller's next call.
+//! child's sinks are judged by what its caller has read, and the caller's by what the child read, once it has answered.
 
 use futures::future::BoxFuture;
 use soma_policy::{HostCall, LabelSet, ToolRequest};
@@ -241,6 +240,7 @@ mod tests {
         }
         assert_eq!(*told.lock(), [LabelSet::EMPTY, SECRET]);
         assert_eq!(rig.labels(), SECRET);
+        assert_eq!(rig.ctx().gate.authorised().labels(), SECRET, "sinks are judged by it");
     }
 
     #[tokio::test]
