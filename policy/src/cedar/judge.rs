@@ -107,7 +107,10 @@ impl OperatorPolicy {
             .map_err(|error| error.to_string())?;
         let entities =
             Entities::from_entities(entities, schema).map_err(|error| error.to_string())?;
-        Ok(Authorizer::new().is_authorized(&request, policies, &entities))
+        // A tool call asks from a guest's fiber. Cedar measures what is left of the thread's own stack,
+        // which a fiber is not on, and would refuse every policy as too deep.
+        let judge = || Authorizer::new().is_authorized(&request, policies, &entities);
+        Ok(stacker::grow(STACK_BYTES, judge))
     }
 }
 
@@ -150,6 +153,9 @@ fn host_question(
     let context = shape.context.iter().map(|(name, text)| (*name, value(name, text))).collect();
     Ok(Question { principal: installation.subject().uid()?, action, resource, context, entities })
 }
+
+/// Room for Cedar's evaluator, several times what it insists on.
+const STACK_BYTES: usize = 1 << 20;
 
 /// The parameters of a host call, as the schema names them.
 struct Shape {

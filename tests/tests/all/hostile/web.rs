@@ -34,7 +34,7 @@ pub(crate) async fn run(row: &Row, host: &TestHost) -> Got {
         headers.get("soma-call-id").and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
     match response.text().await {
         Ok(body) => {
-            got.kind = if status < 400 { "ok".to_owned() } else { "refused".to_owned() };
+            got.kind = if status < 400 { "ok" } else { "refused" }.to_owned();
             if let Ok(problem) = serde_json::from_str::<serde_json::Value>(&body) {
                 got.code = problem["code"].as_str().unwrap_or_default().to_owned();
             }
@@ -42,9 +42,10 @@ pub(crate) async fn run(row: &Row, host: &TestHost) -> Got {
         }
         Err(_) => got.kind = "cut".to_owned(),
     }
-    if let (false, Ok(kept)) =
-        (call.is_empty() || got.kind == "cut", host.get(&format!("/v1/calls/{call}")).await)
-    {
+    if let (false, Ok(kept)) = (
+        call.is_empty() || got.kind == "cut" || row.expect == "refused",
+        host.get(&format!("/v1/calls/{call}")).await,
+    ) {
         got.kind = kept["outcome"]["kind"].as_str().unwrap_or("unknown").to_owned();
     }
     check(&headers, &mut got);
