@@ -128,6 +128,12 @@ impl Failure {
             Some(code) => format!("{red}error{red:#} {code} {}", neutral(&self.message)),
             None => format!("{red}error{red:#} {}", neutral(&self.message)),
         };
+        for denial in self.denials.iter().filter_map(denial_line) {
+            if !self.message.contains(&denial) {
+                text.push_str("\n  ");
+                text.push_str(&neutral(&denial));
+            }
+        }
         // A denial's own words hold its remedy already.
         let is_told = self.message.contains("fix: ");
         if let Some(remedy) = self.remedy.as_ref().filter(|_| !is_told) {
@@ -148,6 +154,12 @@ impl Failure {
             "exit": self.exit,
         })
     }
+}
+
+/// A denial as people read it, with its remedy: even a guest that swallowed it cannot hide it.
+fn denial_line(denial: &Value) -> Option<String> {
+    let denial: soma_policy::Denial = serde_json::from_value(denial.clone()).ok()?;
+    Some(denial.to_string())
 }
 
 impl fmt::Display for Failure {

@@ -56,6 +56,7 @@ pub(crate) struct Meter {
     requests: Counter,
     random: Counter,
     emit: Counter,
+    http_requests: AtomicU64,
     http_sent: AtomicU64,
     http_received: AtomicU64,
 }
@@ -76,6 +77,7 @@ impl Meter {
             // Their own ceilings come from the grant; the views hold those.
             random: Counter::new(limits.hostcall.0),
             emit: Counter::new(limits.output.0),
+            http_requests: AtomicU64::new(0),
             http_sent: AtomicU64::new(0),
             http_received: AtomicU64::new(0),
         }
@@ -101,6 +103,10 @@ impl Meter {
         let fits = self.counter(kind).is_some_and(|counter| counter.add(more));
         if fits && kind == LimitKind::Memory {
             self.memory_peak.fetch_max(self.memory.get(), Ordering::Relaxed);
+        }
+        if fits && kind == LimitKind::Requests {
+            // The counter tells those under way; this one all of them.
+            self.http_requests.fetch_add(more, Ordering::Relaxed);
         }
         fits
     }
@@ -154,7 +160,7 @@ impl Meter {
             input: self.input.get(),
             output: self.output.get(),
             log: self.log.get(),
-            http_requests: self.requests.get(),
+            http_requests: self.http_requests.load(Ordering::Relaxed),
             http_sent: self.http_sent.load(Ordering::Relaxed),
             http_received: self.http_received.load(Ordering::Relaxed),
         }

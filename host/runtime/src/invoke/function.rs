@@ -122,8 +122,8 @@ async fn work(
     function.call_async(&mut *store, &params, &mut results).await?;
     let running = store.data().gate.running().clone();
     let caps = ValueCaps::for_bytes(store.data().gate.running().meter.left(LimitKind::Output));
-    let value = value::result_to_json(&results, &export.results, &caps)
-        .map_err(|error| beyond(&error))?;
+    let value =
+        value::result_to_json(&results, &export.results, &caps).map_err(|error| beyond(&error))?;
     let (json, done): (u64, Done) = match value {
         CallValue::Ok(value) => (value::size_of_json(&value), Done::Returned(value)),
         CallValue::GuestError(value) => (value::size_of_json(&value), Done::GuestError(value)),

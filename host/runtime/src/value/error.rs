@@ -67,7 +67,10 @@ impl fmt::Display for ValueError {
 impl ValueError {
     /// Whether the value is well formed and only too large, too deep or of too many parts.
     pub(crate) fn is_too_much(&self) -> bool {
-        matches!(self.reason, ValueReason::TooDeep(_) | ValueReason::TooMany(_) | ValueReason::TooLarge(_))
+        matches!(
+            self.reason,
+            ValueReason::TooDeep(_) | ValueReason::TooMany(_) | ValueReason::TooLarge(_)
+        )
     }
 
     pub(super) fn new(reason: ValueReason) -> Self {
