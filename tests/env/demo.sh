@@ -18,7 +18,7 @@ step() { printf '\n\033[1m%s\033[0m\n' "$1"; }
 # Shows a command, runs it, keeps the first lines and any exit code.
 show() { printf '$ soma %s\n' "$*" | cut -c1-150; local code=0; "$soma" "$@" >"$demo/out" 2>&1 || code=$?; cut -c1-170 "$demo/out" | head -"${lines:-3}" | sed 's/^/  /'; [ $code = 0 ] || printf '  (exit %s)\n' "$code"; }
 # Waits for a line that begins so in a file that a process is writing.
-await() { tail -n +1 -f --pid="$3" "$1" 2>/dev/null | grep -m1 "^$2" || { cat "$1"; exit 1; }; }
+await() { until grep -m1 "^$2" "$1" 2>/dev/null; do kill -0 "$3" 2>/dev/null || { cat "$1"; exit 1; }; sleep 0.05; done; }
 quiet() { "$soma" "$@" >"$demo/out" 2>&1 || { echo "soma $* failed:"; cat "$demo/out"; exit 1; }; }
 
 step "1. build, sign, install"
