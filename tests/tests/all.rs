@@ -3,6 +3,11 @@
 //! Each story has a home of its own, starts what it needs on free ports, and waits for events, never
 //! for time.
 #![cfg(test)]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the tables of these tests are for people"
+)]
 
 mod all {
     mod first_call;
