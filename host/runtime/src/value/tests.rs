@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Type, Val};
-use wasmtime::{Config, Engine};
+use wasmtime::{Engine};
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve};
 
@@ -33,6 +33,13 @@ fn component(wit: &str) -> Vec<u8> {
     ComponentEncoder::default().module(&module).unwrap().encode().unwrap()
 }
 
+/// The host's own engine, made once: its pool takes a moment.
+fn engine() -> Engine {
+    static ENGINE: std::sync::OnceLock<Engine> = std::sync::OnceLock::new();
+    let make = || crate::engine::build(crate::engine::PoolSize::compiler()).unwrap();
+    ENGINE.get_or_init(make).clone()
+}
+
 fn echo(types: &str, ty: &str) -> Echo {
     let wit = format!(
         "package acme:echo; interface api {{ {types} echo: func(a: {ty}) -> {ty}; }}
@@ -40,9 +47,7 @@ fn echo(types: &str, ty: &str) -> Echo {
     );
     let bytes = component(&wit);
     let schema = soma_capsule::schema::functions(&bytes).unwrap().remove(0);
-    let mut config = Config::new();
-    config.wasm_component_model(true);
-    let engine = Engine::new(&config).unwrap();
+    let engine = engine();
     let compiled = Component::new(&engine, &bytes).unwrap();
     let exported = compiled.component_type();
     let api = exported.get_export(&engine, "acme:echo/api").unwrap();
