@@ -30,7 +30,7 @@ lint: ## formatting, clippy, licences, bans, sources, advisories
 	@tests/env/lint.sh
 
 docs: ## the API documentation without a warning, and the book's links
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --workspace --no-deps --document-private-items
 	@tests/env/docs.sh
 
 coverage: guests ## line coverage of soma-policy, soma-capsule and soma-host

@@ -1,6 +1,6 @@
 //! The capabilities: a room each, holding its own grant, state, view and WIT implementation, and nothing else's.
 //!
-//! A room has one shape: a marker that names its view to the linker, a view that can be made only from a store's [`Ctx`],
+//! A room has one shape: a marker that names its view to the linker, a view that can be made only from a store's [`Ctx`](crate::state::Ctx),
 //! and so only behind a gate and a live call, and, where something real is behind it, a backend that takes permits of the
 //! gate. Linking is in `linker.rs` alone. To add a capability: a file here, a state in `state.rs` if it needs one, a line in
 //! the linker, a row in the served list of soma-wit.
