@@ -77,7 +77,9 @@ impl OperatorPolicy {
         if let Some(answer) = self.cache.get(&key) {
             return answer;
         }
-        let answer = decide();
+        // A tool call asks from a guest's fiber. Cedar measures what is left of the thread's own stack,
+        // which a fiber is not on, and would refuse every question as too deep.
+        let answer = stacker::grow(STACK_BYTES, decide);
         self.cache.put(key, answer.clone());
         answer
     }
@@ -107,10 +109,7 @@ impl OperatorPolicy {
             .map_err(|error| error.to_string())?;
         let entities =
             Entities::from_entities(entities, schema).map_err(|error| error.to_string())?;
-        // A tool call asks from a guest's fiber. Cedar measures what is left of the thread's own stack,
-        // which a fiber is not on, and would refuse every policy as too deep.
-        let judge = || Authorizer::new().is_authorized(&request, policies, &entities);
-        Ok(stacker::grow(STACK_BYTES, judge))
+        Ok(Authorizer::new().is_authorized(&request, policies, &entities))
     }
 }
 

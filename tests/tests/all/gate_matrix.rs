@@ -35,7 +35,7 @@ async fn every_function_and_capability_is_decided_in_every_case() {
             cells.push(stage.cell(&host, kind, case).await);
         }
     }
-    let links = stage.links(&host).await;
+    let links = stage.links(&functions);
     print_table(&cells);
 
     let document = json!({ "schema": "soma.gate-matrix.v1", "cells": cells, "links": links, "functions": functions });

@@ -272,8 +272,10 @@ impl Stage {
     }
 
     async fn killed(&self, host: &TestHost, kind: CapabilityKind, attack: [&str; 2]) -> String {
-        let soma =
-            || self.range.home.soma().unwrap().args(["--host", host.url(), "--output", "json"]);
+        let soma = || {
+            let soma = self.range.home.soma().unwrap().within(self.range.home.path());
+            soma.args(["--host", host.url(), "--output", "json"])
+        };
         let scope = format!("capability:{kind}");
         let kill =
             soma().args(["kill", &scope, "--reason", "drill", "--yes"]).succeed().await.unwrap();
@@ -288,13 +290,10 @@ impl Stage {
     }
 
     /// Each interface version: refused undeclared, or base and linked.
-    pub(crate) async fn links(&self, host: &TestHost) -> Vec<Cell> {
-        let _ = host;
+    pub(crate) fn links(&self, functions: &[interfaces::Function]) -> Vec<Cell> {
         let mut cells = Vec::new();
         for name in interfaces::names() {
-            let functions: Vec<_> =
-                interfaces::all().into_iter().filter(|f| f.interface == name).collect();
-            let Some(function) = functions.first() else { continue };
+            let Some(function) = functions.iter().find(|f| f.interface == name) else { continue };
             let expected = if function.need == "base" { "accepted" } else { "refused SOMA-C005" };
             let outcome = self.verified(&interfaces::component(&name));
             cells.push(Cell {
@@ -315,6 +314,8 @@ fn full(kind: CapabilityKind) -> &'static str {
 fn expected_undeclared(kind: CapabilityKind) -> String {
     match kind {
         Files | Clocks | Random => "base".to_owned(),
+        // What nobody may be served exports nothing that can be called.
+        Serve => "refused SOMA-C014".to_owned(),
         _ => "refused SOMA-C005".to_owned(),
     }
 }

@@ -101,6 +101,11 @@ pub(crate) fn component(interface: &str) -> Vec<u8> {
 
 /// Every function, with the need that static analysis finds.
 pub(crate) fn all() -> Vec<Function> {
+    static ALL: std::sync::OnceLock<Vec<Function>> = std::sync::OnceLock::new();
+    ALL.get_or_init(list).clone()
+}
+
+fn list() -> Vec<Function> {
     let resolve = resolve();
     let mut functions = Vec::new();
     for name in names() {

@@ -101,6 +101,7 @@ async fn kill(host: &TestHost, place: &Place, id: &str) -> String {
         "kill",
         &scope,
     ]);
+    let kill = kill.within(place.range.home.path());
     let said = kill.args(["--reason", "drill", "--yes"]).succeed().await.unwrap();
     let report = said.json().unwrap();
     report["order"]["id"]
