@@ -11,7 +11,7 @@ setup: ## install what the build and the tests need (safe to repeat)
 	@tests/env/install.sh build
 
 guests: setup ## build the library and the hostile guests for wasm32-wasip2
-	cargo build -p soma
+	cargo build --workspace
 	@capsules/build.sh $(TARGET)/debug/soma
 
 demo: setup ## sign, run, deny, cut, kill and audit in one screen (release build)
@@ -20,8 +20,8 @@ demo: setup ## sign, run, deny, cut, kill and audit in one screen (release build
 
 test: guests ## all tests, with real servers on loopback
 	@tests/env/install.sh test
-	cargo build -p soma
 	cargo test --workspace --no-fail-fast
+	@tests/env/tutorial.sh $(TARGET)/debug/soma
 
 lint: ## formatting, clippy, licences, bans, sources, advisories
 	@tests/env/install.sh lint

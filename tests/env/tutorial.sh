@@ -11,12 +11,14 @@ python3 - "$page" >"$work/steps.sh" <<'PY'
 import re, sys
 page = open(sys.argv[1]).read()
 print("set -euo pipefail")
+print("trap 'jobs -p | xargs -r kill 2>/dev/null; wait' EXIT")
 for kind, block in re.findall(r"```sh( background)?\n(.*?)```", page, re.S):
     for line in block.strip().splitlines():
         print(f"echo '$ {line}' >&2" if "'" not in line else "true")
         if kind:
             print(f"{line} >up.log 2>&1 &")
-            print("for _ in $(seq 200); do grep -q '^ready\\|ready http' up.log && break; kill -0 $! || { cat up.log; exit 1; }; read -rt 0.1 <> <(:) || true; done")
+            print("host=$!")
+            print("until grep -q '^ready' up.log; do kill -0 $host || { cat up.log; exit 1; }; sleep 0.1; done")
         else:
             print(line)
 PY
