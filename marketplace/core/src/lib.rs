@@ -1,0 +1,11 @@
+//! The rules of the marketplace: who may publish, review, install and stop what, and who pays whom for it.
+//!
+//! Pure and synchronous: no I/O, no clock, no randomness, no task. Ids, instants and documents come in as
+//! values; each rule takes a state and a command and gives the next state or a refusal, so that a store can
+//! keep it with a conditional update and a test can replay it in microseconds.
+#![forbid(unsafe_code)]
+
+// Money.
+pub mod ledger;
+
+// Releases and installations.
