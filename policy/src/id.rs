@@ -10,10 +10,12 @@ mod wide;
 pub use digest::{Digest, Fingerprint};
 pub use slug::{
     CapabilityName, CapsuleName, EnvironmentId, FunctionName, InstallationId, InstallationKey,
-    OrgId, PublisherName, RegionId, SecretName,
+    OrgId, PublisherName, RegionId, SecretName, TaxName,
 };
 pub use time::{Timestamp, Uptime};
-pub use wide::{BootId, CallId, HostId, JournalId, LeaseId, OrderId, TokenId};
+pub use wide::{
+    BootId, CallId, EntryId, HostId, JournalId, LeaseId, OrderId, PayoutId, TokenId, TransferId,
+};
 
 /// Why a text is not an id of its kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

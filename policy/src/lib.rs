@@ -26,6 +26,7 @@ mod kill;
 mod limits;
 mod outcome;
 mod pattern;
+pub mod price;
 mod receipt;
 mod request;
 mod suggest;
@@ -52,9 +53,10 @@ pub use grant::{
     LoggingGrant, RandomGrant, SecretGrant, ServeGrant, ToolGrant,
 };
 pub use id::{
-    BootId, CallId, CapabilityName, CapsuleName, Digest, EnvironmentId, Fingerprint, FunctionName,
-    HostId, IdError, InstallationId, InstallationKey, JournalId, LeaseId, OrderId, OrgId,
-    PublisherName, RegionId, SecretName, Timestamp, TokenId, Uptime,
+    BootId, CallId, CapabilityName, CapsuleName, Digest, EntryId, EnvironmentId, Fingerprint,
+    FunctionName, HostId, IdError, InstallationId, InstallationKey, JournalId, LeaseId, OrderId,
+    OrgId, PayoutId, PublisherName, RegionId, SecretName, TaxName, Timestamp, TokenId, TransferId,
+    Uptime,
 };
 pub use installation::{
     Budget, BudgetRight, CapsuleFacts, ClocksRight, ConfigRight, EmitRight, FilesRight, HttpRight,

@@ -1,7 +1,7 @@
 //! The catalogue: one line per code, grouped by family. Append to your family; never renumber.
 //!
 //! M manifest, C component, V verification, D denial, L limit, K kill, J journal, I installation,
-//! P policy, T token, H http edge and input, R runtime, G guest, U usage.
+//! P policy, T token, H http edge and input, R runtime, G guest, U usage, B billing.
 
 use super::CodeEntry;
 
@@ -261,4 +261,29 @@ catalogue! {
     CodeUnknown "U010" 5 404 "no such code" "The catalogue has no such code." "see docs/reference/errors.md";
     ConfigurationBad "U011" 2 422 "the configuration does not parse" "A configuration file or environment variable does not parse; the message names it." "correct what the message names";
     SecretEmpty "U012" 2 422 "the secret is empty or too long" "A secret has 1 byte to 64 KiB and comes from standard input or the prompt." "pipe the value in";
+
+    MoneyOverflow "B001" 2 422 "an amount is beyond what the ledger holds" "Amounts are 64-bit micro-units: a product or a sum went beyond them, and nothing was posted." "use smaller amounts; for a receipt, look at the host that sent it";
+    MoneyCurrency "B002" 2 422 "amounts of different currencies" "Amounts of different currencies are never compared or added." "use one currency for price, budget, account and lease";
+    AmountBad "B003" 2 422 "the amount is not positive" "Transfers move more than nothing; a way back is an entry of its own." "write a positive amount";
+    AccountFloor "B004" 3 402 "the account holds too little" "A prepaid account stops at zero, a credit account at its limit." "top the account up, or raise its credit limit";
+    TermsBad "B005" 2 422 "price book, split or taxes are not valid" "Rates are fractions, the author's share and each tax are at most the whole, and each tax occurs once." "correct what the message names";
+    OutcomeTableBad "B006" 2 422 "the outcome table is not valid" "Every outcome has a row; a killed or failed call never costs the tenant the author's price." "correct the row that the message names";
+    OfferBad "B007" 2 422 "the offer is not valid" "An offer holds amounts of one currency, none of them negative, and each part is complete." "correct what the message names";
+    BudgetCap "B008" 3 402 "a budget is used up" "What is spent and leased under one of the budgets of the installation, its environment or its org leaves too little." "wait for the next period, or raise the budget that the message names";
+    BudgetWindow "B009" 8 409 "the budget's period is another one" "Budgets hold for one UTC day or month, stamped by the server." "use the budget of the present period";
+    LeaseMove "B010" 8 409 "the lease has no such move" "A lease is open, recalling, closing, closed or lost, and the move is not legal in its state." "the message names the legal moves";
+    LeaseExceeded "B011" 4 409 "the receipt goes beyond its lease" "The author's price of the call is more than the lease has left: the host spent what it was not given. Nothing was settled." "the host is quarantined; compare its journal with the lease";
+    LeaseForeign "B012" 4 409 "the receipt names another's lease" "Lease, host, organisation, installation or terms are not those that the receipt says." "the host is quarantined; compare its journal with the lease";
+    LeaseStart "B013" 3 409 "no call may start on this lease" "Calls start before `start_by`, on the boot that the lease was given to, while the lease is open." "ask for a new lease";
+    EntriesMissing "B014" 9 409 "journal entries are missing" "Entries are taken in order, without a gap." "send the entries from the position that the message names";
+    JournalForked "B015" 4 409 "the journal has forked" "Two entries have one place: neither is settled, and the host is quarantined." "an operator compares both copies; docs/reference/ledger.md tells how";
+    JournalQuarantined "B016" 4 409 "the host is quarantined" "Its journal contradicted itself or its lease; nothing of it is settled until an operator decides." "an operator looks at the evidence and lifts the quarantine";
+    ReceiptSettled "B017" 8 409 "the receipt is settled already" "Each receipt is settled once, by journal, sequence number and hash." "nothing is to be done";
+    RefundTooLarge "B018" 8 409 "more than was paid" "Refunds and chargebacks of an entry add up to at most the entry." "refund at most what the message says is left";
+    EarningMove "B019" 8 409 "the earning has no such move" "Earnings are pending until their time has passed, then available." "the message names the legal moves";
+    PayoutMove "B020" 8 409 "the payout has no such move" "A payout goes from requested over approved and exported to settled, or fails." "the message names the legal moves";
+    PayoutTooLarge "B021" 3 402 "less is available" "A payout takes at most what is available and not asked for by another payout." "ask for at most what the message says is available";
+    PostingBad "B022" 4 500 "the posting is not a whole" "A posting has at least one transfer, all of one cause and currency, each between two accounts." "report it with the cause";
+    LedgerDiffers "B023" 4 500 "the ledger differs from the meter" "What the receipts say and what was posted are not the same." "stop payouts and compare the entries that the message names";
+    ReservationMissing "B024" 8 409 "no such reservation" "A reservation is settled or given back once." "nothing is to be done";
 }

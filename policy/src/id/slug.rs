@@ -87,6 +87,8 @@ slug_types! {
     SecretName "a secret name";
     /// A region in which hosts run.
     RegionId "a region id";
+    /// A tax, as statements name it: `vat-de`.
+    TaxName "the name of a tax";
 }
 
 const FUNCTION_RULE: &str =

@@ -91,6 +91,12 @@ wide_ids! {
     BootId "a boot id";
     /// A token (`jti`).
     TokenId "a token id";
+    /// One row of the ledger.
+    TransferId "a transfer id";
+    /// What a person or a provider enters into the ledger: a top-up, a credit, a refund.
+    EntryId "an entry id";
+    /// A payout to an author.
+    PayoutId "a payout id";
 }
 
 #[cfg(test)]

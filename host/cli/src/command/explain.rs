@@ -119,6 +119,7 @@ fn family_title(letter: char) -> &'static str {
         'R' => "the running host",
         'G' => "guests",
         'U' => "usage",
+        'B' => "billing",
         _ => "others",
     }
 }
