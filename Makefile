@@ -23,6 +23,11 @@ test: guests ## all tests, with real servers on loopback
 	cargo test --workspace --no-fail-fast
 	@tests/env/tutorial.sh $(TARGET)/debug/soma
 
+bench: setup ## what Soma costs, against peers and floors (release build; BENCH="gate http" chooses)
+	@tests/env/install.sh bench
+	cargo build --release --workspace --bins
+	@tests/env/bench.sh $(TARGET)/release/soma $(BENCH)
+
 lint: ## formatting, clippy, licences, bans, sources, advisories
 	@tests/env/install.sh lint
 	cargo fmt --all --check
@@ -43,4 +48,4 @@ install: guests ## put `soma` on the path
 fmt: ## format everything
 	cargo fmt --all
 
-.PHONY: help setup guests demo test lint docs coverage install fmt
+.PHONY: help setup guests demo test bench lint docs coverage install fmt

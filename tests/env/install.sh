@@ -45,7 +45,10 @@ case "${1:-build}" in
     crate cargo-deny 0.20.2
     crate cargo-audit 0.22.2
     ;;
-  bench) crate wasmtime-cli 48.0.8 wasmtime ;;
+  bench)
+    debian wrk wrk
+    crate wasmtime-cli 48.0.8 wasmtime
+    ;;
   coverage)
     component llvm-tools
     crate cargo-llvm-cov 0.9.1

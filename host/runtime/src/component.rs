@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use soma_policy::Digest;
 use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre};
+use wasmtime_wasi_http::p2::bindings::ProxyIndices;
 
 use crate::cache::{CacheError, CodeCache};
 use crate::compile::{CompileError, Compiler};
@@ -51,7 +52,21 @@ pub(crate) struct Slot {
 pub(crate) struct Loaded {
     pub(crate) component: Component,
     pub(crate) exports: Exports,
-    pres: Mutex<Vec<(Interfaces, InstancePre<Ctx>)>>,
+    plans: Mutex<Vec<(Interfaces, Plan)>>,
+}
+
+/// How to make an instance: linked, type-checked, its exports found, once for all calls.
+#[derive(Clone)]
+pub(crate) struct Plan {
+    pub(crate) pre: InstancePre<Ctx>,
+    /// Where `wasi:http/incoming-handler` is, if it is exported.
+    pub(crate) proxy: Option<Arc<ProxyIndices>>,
+}
+
+impl Plan {
+    fn new(pre: InstancePre<Ctx>) -> Self {
+        Self { proxy: ProxyIndices::new(&pre).ok().map(Arc::new), pre }
+    }
 }
 
 /// All components of one host.
@@ -97,18 +112,14 @@ impl Slot {
 
 impl Loaded {
     /// The instance plan for exactly these interfaces.
-    pub(crate) fn pre(
-        &self,
-        linkers: &Linkers,
-        interfaces: Interfaces,
-    ) -> wasmtime::Result<InstancePre<Ctx>> {
-        let mut pres = self.pres.lock();
-        if let Some((_, pre)) = pres.iter().find(|(of, _)| *of == interfaces) {
-            return Ok(pre.clone());
+    pub(crate) fn plan(&self, linkers: &Linkers, interfaces: Interfaces) -> wasmtime::Result<Plan> {
+        let mut plans = self.plans.lock();
+        if let Some((_, plan)) = plans.iter().find(|(of, _)| *of == interfaces) {
+            return Ok(plan.clone());
         }
-        let pre = linkers.get(interfaces)?.instantiate_pre(&self.component)?;
-        pres.push((interfaces, pre.clone()));
-        Ok(pre)
+        let plan = Plan::new(linkers.get(interfaces)?.instantiate_pre(&self.component)?);
+        plans.push((interfaces, plan.clone()));
+        Ok(plan)
     }
 }
 
@@ -167,7 +178,7 @@ impl Components {
         }
         let component = self.load(slot.digest()).await?;
         let exports = Exports::of(&component, &self.engine);
-        let loaded = Arc::new(Loaded { component, exports, pres: Mutex::default() });
+        let loaded = Arc::new(Loaded { component, exports, plans: Mutex::default() });
         slot.loaded.store(Some(loaded.clone()));
         Ok(loaded)
     }

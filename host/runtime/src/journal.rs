@@ -259,14 +259,26 @@ impl Journal {
         self.push(entry).unwrap_or_else(Ticket::refused)
     }
 
+    /// Records an entry that nobody may ever wait for: it is written with whatever comes next, or within
+    /// milliseconds, or at once when its ticket is waited for. So a short call that shows nothing outside has its
+    /// start and its receipt in one sync.
+    pub fn append_soon(&self, entry: &JournalEntry) -> Ticket {
+        let pushed = self.body(entry).and_then(|body| self.shared.queue.push_soon(&body));
+        pushed.map_or_else(Ticket::refused, |ticket| ticket.lying(&self.shared))
+    }
+
     fn push(&self, entry: &JournalEntry) -> Result<Ticket, JournalError> {
+        self.shared.queue.push(&self.body(entry)?)
+    }
+
+    fn body(&self, entry: &JournalEntry) -> Result<Vec<u8>, JournalError> {
         let body = soma_policy::canonical::to_vec(entry)
             .map_err(|error| JournalError::Form(error.to_string()))?;
         let bound = frame::MAX_PAYLOAD.saturating_sub(record::overhead());
         if body.len() > bound {
             return Err(JournalError::TooLong { length: body.len(), bound });
         }
-        self.shared.queue.push(&body)
+        Ok(body)
     }
 
     /// Counts a denial towards the next summary. Cheap, and bounded whatever is denied.

@@ -11,9 +11,10 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use soma_policy::LimitKind;
-use wasmtime::component::{InstancePre, ResourceTableError};
+use wasmtime::component::ResourceTableError;
 use wasmtime::{Store, UpdateDeadline};
 
+use crate::component::Plan;
 use crate::cpu::Metered;
 use crate::running::{Cut, Running};
 use crate::state::Ctx;
@@ -66,9 +67,9 @@ impl Sandbox {
     /// when this returns.
     pub(crate) async fn run<T: Send + 'static>(
         mut self,
-        pre: InstancePre<Ctx>,
+        plan: Plan,
         wall_left: Duration,
-        work: impl for<'a> FnOnce(&'a mut Store<Ctx>, InstancePre<Ctx>) -> Work<'a, T> + Send,
+        work: impl for<'a> FnOnce(&'a mut Store<Ctx>, Plan) -> Work<'a, T> + Send,
     ) -> Result<T, Failure> {
         let running = self.running.clone();
         let done = {
@@ -76,7 +77,7 @@ impl Sandbox {
                 // The cut is kept in the call itself; the select below sees its token.
                 let _ = running.check_cpu(false);
             };
-            let guest = AssertUnwindSafe(work(&mut self.store, pre)).catch_unwind();
+            let guest = AssertUnwindSafe(work(&mut self.store, plan)).catch_unwind();
             let guest = Metered::new(guest, &running.meter.cpu, over);
             tokio::select! {
                 biased;

@@ -39,7 +39,7 @@ use crate::running::{Cut, Running};
 
 /// Bytes of a response that are read ahead, so that a short one goes out in one piece.
 const AHEAD_BYTES: usize = 64 * 1024;
-/// How long after the start record a response may stay unfinished before its head is sent.
+/// How long a response may stay unfinished before its head is sent.
 const AHEAD: Duration = Duration::from_millis(1);
 
 /// What all connections of a port share.
@@ -153,7 +153,7 @@ async fn release(
     let gathered = if bodiless {
         streamed.gather(Ahead::Discard, std::future::pending()).await
     } else {
-        streamed.gather(Ahead::Keep(AHEAD_BYTES), started_and_a_bit(&running)).await
+        streamed.gather(Ahead::Keep(AHEAD_BYTES), a_bit_and_started(&running)).await
     };
     let answer = match gathered {
         Gathered::Whole(bytes, trailers) => Answer::Whole(Some(bytes), trailers),
@@ -168,10 +168,12 @@ async fn release(
     Ok(response)
 }
 
-/// Over when the start record is durable and a quick guest had the time to finish; a cut is seen by the body itself.
-async fn started_and_a_bit(running: &Running) {
-    if running.before_effect().await.is_ok() {
-        tokio::time::sleep(AHEAD).await;
+/// Over when a quick guest had the time to finish and the start record is durable; a cut is seen by the body itself.
+/// In this order: a quick guest's start and receipt share one sync.
+async fn a_bit_and_started(running: &Running) {
+    tokio::time::sleep(AHEAD).await;
+    if running.before_effect().await.is_err() {
+        tracing::debug!(call = %running.ids.call, "the start is not on record: the body ends with the call");
     }
 }
 

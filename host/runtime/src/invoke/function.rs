@@ -6,11 +6,12 @@ use futures::FutureExt as _;
 use serde_json::Value;
 use soma_policy::{Code, LimitKind};
 use wasmtime::Store;
-use wasmtime::component::{InstancePre, Val};
+use wasmtime::component::Val;
 
 use super::finish::Done;
 use super::start::{Ask, Parent, Started};
 use super::{CallReply, CallRequest, Pending};
+use crate::component::Plan;
 use crate::exports::Export;
 use crate::host::Host;
 use crate::output::Output;
@@ -92,8 +93,8 @@ impl Started {
                     Err(error) => Done::BadInput(Code::InputType, error.to_string()),
                     Ok(params) => {
                         let export = export.clone();
-                        self.within(&loaded, move |store, pre| {
-                            work(store, pre, export, params).boxed()
+                        self.within(&loaded, move |store, plan| {
+                            work(store, plan, export, params).boxed()
                         })
                         .await
                     }
@@ -110,11 +111,11 @@ fn no_function(started: &Started, names: &[&str]) -> String {
 
 async fn work(
     store: &mut Store<Ctx>,
-    pre: InstancePre<Ctx>,
+    plan: Plan,
     export: Export,
     params: Vec<Val>,
 ) -> wasmtime::Result<Done> {
-    let instance = pre.instantiate_async(&mut *store).await?;
+    let instance = plan.pre.instantiate_async(&mut *store).await?;
     let function = instance
         .get_func(&mut *store, export.index)
         .ok_or_else(|| wasmtime::Error::msg("the component lost an export"))?;

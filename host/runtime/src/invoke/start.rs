@@ -13,13 +13,12 @@ use soma_policy::{
     StartRecord, authorise,
 };
 use wasmtime::Store;
-use wasmtime::component::InstancePre;
 
 use super::finish::Done;
 use super::{CallReply, Pending};
 use crate::admission::Slot;
 use crate::calls::Taken;
-use crate::component::{LoadError, Loaded};
+use crate::component::{LoadError, Loaded, Plan};
 use crate::gate::Gate;
 use crate::host::Host;
 use crate::journal::JournalError;
@@ -207,7 +206,8 @@ impl Started {
             facts: self.facts.clone(),
             reserved: self.reservation.reserved(),
         });
-        let ticket = self.host.journal().append(&record);
+        // A pure call never waits for it; whoever is about to show something outside does.
+        let ticket = self.host.journal().append_soon(&record);
         self.running.set_start(async move { ticket.durable().await.is_ok() }.boxed());
         Ok(self)
     }
@@ -215,9 +215,7 @@ impl Started {
     /// Runs `work` on the guests' threads and ends the call.
     pub(crate) fn go(
         self,
-        work: impl for<'a> FnOnce(&'a mut Store<Ctx>, InstancePre<Ctx>) -> Work<'a, Done>
-        + Send
-        + 'static,
+        work: impl for<'a> FnOnce(&'a mut Store<Ctx>, Plan) -> Work<'a, Done> + Send + 'static,
     ) -> Pending {
         let (sender, reply) = tokio::sync::oneshot::channel();
         let running = self.running.clone();
@@ -233,7 +231,7 @@ impl Started {
     /// Runs `work` here and ends the call.
     pub(crate) async fn through(
         self,
-        work: impl for<'a> FnOnce(&'a mut Store<Ctx>, InstancePre<Ctx>) -> Work<'a, Done> + Send,
+        work: impl for<'a> FnOnce(&'a mut Store<Ctx>, Plan) -> Work<'a, Done> + Send,
     ) -> CallReply {
         let done = match self.loaded().await {
             Ok(loaded) => self.within(&loaded, work).await,
@@ -261,11 +259,11 @@ impl Started {
     pub(super) async fn within(
         &self,
         loaded: &Loaded,
-        work: impl for<'a> FnOnce(&'a mut Store<Ctx>, InstancePre<Ctx>) -> Work<'a, Done> + Send,
+        work: impl for<'a> FnOnce(&'a mut Store<Ctx>, Plan) -> Work<'a, Done> + Send,
     ) -> Done {
         let interfaces = Interfaces::declared(&self.installation, loaded.exports.serves_http);
-        let pre = match loaded.pre(self.host.components().linkers(), interfaces) {
-            Ok(pre) => pre,
+        let plan = match loaded.plan(self.host.components().linkers(), interfaces) {
+            Ok(plan) => plan,
             Err(error) => return Done::Unready(format!("{error:#}")),
         };
         let ctx = match Ctx::new(self).await {
@@ -274,7 +272,7 @@ impl Started {
         };
         let sandbox = Sandbox::new(self.host.components().engine(), ctx);
         let left = self.running.deadline.saturating_sub(self.host.clock().monotonic());
-        sandbox.run(pre, left, work).await.unwrap_or_else(Done::Failed)
+        sandbox.run(plan, left, work).await.unwrap_or_else(Done::Failed)
     }
 }
 

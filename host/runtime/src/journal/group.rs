@@ -8,6 +8,7 @@ use soma_policy::Digest;
 use tokio::sync::Notify;
 
 use super::error::JournalError;
+use super::shared::Shared;
 
 /// Where a durable record stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,23 +52,30 @@ impl Group {
 }
 
 /// An entry on its way to the disk.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use = "an entry is recorded only once its ticket is durable"]
 pub struct Ticket {
     group: Arc<Group>,
     index: usize,
+    /// Where it lies unhurried until somebody waits for it.
+    lies: Option<Arc<Shared>>,
 }
 
 impl Ticket {
     pub(crate) fn new(group: Arc<Group>, index: usize) -> Self {
-        Self { group, index }
+        Self { group, index, lies: None }
+    }
+
+    /// The same for an entry that is hurried only when somebody waits for it.
+    pub(crate) fn lying(self, at: &Arc<Shared>) -> Self {
+        Self { lies: Some(Arc::clone(at)), ..self }
     }
 
     /// A ticket for an entry that was not taken.
     pub(crate) fn refused(error: JournalError) -> Self {
         let group = Arc::new(Group::default());
         group.settle(Err(error));
-        Self { group, index: 0 }
+        Self { group, index: 0, lies: None }
     }
 
     /// Waits until the entry is on disk, chained, and at or below the head that was written elsewhere.
@@ -82,6 +90,9 @@ impl Ticket {
             done.as_mut().enable();
             if let Some(outcome) = self.group.position(self.index) {
                 return outcome;
+            }
+            if let Some(shared) = &self.lies {
+                shared.queue.hurry(&self.group);
             }
             done.await;
         }
@@ -99,5 +110,11 @@ impl Ticket {
     #[must_use]
     pub fn poll(&self) -> Option<Result<Position, JournalError>> {
         self.group.position(self.index)
+    }
+}
+
+impl std::fmt::Debug for Ticket {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Ticket").field("index", &self.index).finish_non_exhaustive()
     }
 }

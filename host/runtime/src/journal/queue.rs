@@ -3,9 +3,12 @@
 //! Bodies are laid end to end, so that appending allocates nothing once the buffer has grown. It is
 //! bounded: beyond the bound an append is refused, and well before it [`Queue::room`] makes callers
 //! that can wait do so.
+//!
+//! An entry that nobody waits for yet may lie a moment ([`Queue::SOON`]), so that the start of a short call and its
+//! receipt share one sync. Whoever comes to wait for it makes it urgent.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::Notify;
@@ -49,6 +52,12 @@ impl Batch {
 #[derive(Debug, Default)]
 struct State {
     batch: Batch,
+    /// Somebody waits for this batch.
+    urgent: bool,
+    /// By when the batch is written though nobody waits for it.
+    due: Option<Instant>,
+    /// The writer sleeps without an hour to wake at.
+    parked: bool,
     closing: bool,
     /// The last signature of a closing journal was handed out.
     closed: bool,
@@ -67,14 +76,35 @@ pub(crate) struct Queue {
 impl Queue {
     /// Buffers are kept up to this many bytes.
     pub(crate) const KEPT: usize = 4 * 1024 * 1024;
+    /// The longest that an entry lies which nobody waits for.
+    pub(crate) const SOON: Duration = Duration::from_millis(5);
 
     pub(crate) fn new(bound: usize) -> Self {
         let (state, filled, emptied) = Default::default();
         Self { state, filled, emptied, bound }
     }
 
-    /// Adds an entry's body.
+    /// Adds an entry's body, to be written at once.
     pub(crate) fn push(&self, body: &[u8]) -> Result<Ticket, JournalError> {
+        self.add(body, true)
+    }
+
+    /// Adds an entry's body, to be written with what comes next, or soon.
+    pub(crate) fn push_soon(&self, body: &[u8]) -> Result<Ticket, JournalError> {
+        self.add(body, false)
+    }
+
+    /// Somebody waits for this group: if it still lies here, it is written at once.
+    pub(crate) fn hurry(&self, group: &Arc<Group>) {
+        let mut state = self.state.lock();
+        if Arc::ptr_eq(&state.batch.group, group) && !state.urgent {
+            state.urgent = true;
+            drop(state);
+            self.filled.notify_one();
+        }
+    }
+
+    fn add(&self, body: &[u8], urgent: bool) -> Result<Ticket, JournalError> {
         let mut state = self.state.lock();
         refused(&state)?;
         if state.batch.bytes.len().saturating_add(body.len()) > self.bound {
@@ -84,8 +114,17 @@ impl Queue {
         batch.bytes.extend_from_slice(body);
         batch.ends.push(batch.bytes.len());
         let ticket = Ticket::new(Arc::clone(&batch.group), batch.ends.len().saturating_sub(1));
+        // A writer that will wake anyway is left alone.
+        let wake = if urgent {
+            !std::mem::replace(&mut state.urgent, true)
+        } else {
+            state.due.get_or_insert_with(|| Instant::now() + Self::SOON);
+            std::mem::take(&mut state.parked)
+        };
         drop(state);
-        self.filled.notify_one();
+        if wake {
+            self.filled.notify_one();
+        }
         Ok(ticket)
     }
 
@@ -122,19 +161,23 @@ impl Queue {
     pub(crate) fn take(&self, spare: Batch, owed: Option<Instant>) -> Option<Batch> {
         let spare = spare.renewed();
         let mut state = self.state.lock();
-        while state.batch.ends.is_empty() && state.batch.prune.is_none() {
-            if state.closed || (state.closing && owed.is_none()) {
+        while !(state.urgent || state.batch.prune.is_some()) {
+            let empty = state.batch.ends.is_empty();
+            if empty && (state.closed || (state.closing && owed.is_none())) {
                 return None;
             }
             if state.closing {
                 break;
             }
-            match owed {
+            let until = [owed, state.due].into_iter().flatten().min();
+            state.parked = until.is_none();
+            match until {
                 None => self.filled.wait(&mut state),
                 Some(at) if self.filled.wait_until(&mut state, at).timed_out() => break,
                 Some(_) => {}
             }
         }
+        (state.urgent, state.due, state.parked) = (false, None, false);
         let mut batch = std::mem::replace(&mut state.batch, spare);
         batch.closing = state.closing;
         state.closed = state.closing;

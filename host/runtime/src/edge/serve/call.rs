@@ -12,13 +12,12 @@ use hyper::body::Incoming;
 use soma_policy::{Caller, Code, InstallationKey};
 use tokio::sync::oneshot;
 use wasmtime::Store;
-use wasmtime::component::InstancePre;
-use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::p2::body::{HostOutgoingBody, HyperOutgoingBody};
 
 use super::fields;
 use super::upload::Upload;
+use crate::component::Plan;
 use crate::host::Host;
 use crate::invoke::{Ask, CallReply, Done};
 use crate::output::Output;
@@ -69,7 +68,7 @@ impl Served {
         fields::admit(&mut parts.headers);
         let request = Request::from_parts(parts, Upload::new(body, Arc::clone(&running)));
         let pending =
-            started.go(move |store, pre| handle(store, pre, request, scheme, send).boxed());
+            started.go(move |store, plan| handle(store, plan, request, scheme, send).boxed());
         let ending = pending.reply().boxed();
         Ok(Self { head, running, ending })
     }
@@ -83,18 +82,19 @@ fn input_bytes<B>(request: &Request<B>) -> u64 {
 
 async fn handle(
     store: &mut Store<Ctx>,
-    pre: InstancePre<Ctx>,
+    plan: Plan,
     request: Request<Upload>,
     scheme: Scheme,
     send: oneshot::Sender<Head>,
 ) -> wasmtime::Result<Done> {
-    let Ok(proxy) = ProxyPre::new(pre) else {
+    let Some(indices) = plan.proxy else {
         return Ok(Done::BadInput(
             Code::FunctionUnknown,
             "the capsule exports no wasi:http/incoming-handler".to_owned(),
         ));
     };
-    let proxy = proxy.instantiate_async(&mut *store).await?;
+    let instance = plan.pre.instantiate_async(&mut *store).await?;
+    let proxy = indices.load(&mut *store, &instance)?;
     let answered = Arc::new(AtomicBool::new(false));
     let failed = Arc::new(AtomicBool::new(false));
     let (set, error) = (Arc::clone(&answered), Arc::clone(&failed));

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Measures: figures to the screen and to bench/results.json in the target folder. Homes lie in memory where there
+# is a tmpfs; what is measured on the disk says so. Usage: bench.sh SOMA [--docs] [GROUP...]
+set -euo pipefail
+soma=$(realpath "$1")
+shift
+cd "$(dirname "$0")/../.."
+capsules/build.sh "$soma"
+tools="${XDG_CACHE_HOME:-$HOME/.cache}/soma/tools"
+export SOMA_BENCH_WASMTIME="$tools/wasmtime-cli-48.0.8/bin/wasmtime"
+if [ -d /dev/shm ] && [ -w /dev/shm ]; then
+  TMPDIR=$(mktemp -d /dev/shm/soma-bench-XXXXXX)
+  export TMPDIR
+  trap 'rm -rf "$TMPDIR"' EXIT
+fi
+cargo bench --workspace --bench decision --bench measures -- "$@"
