@@ -62,6 +62,7 @@ pub(crate) fn run(report: &mut Report, disk: &Path) -> anyhow::Result<()> {
         tempfile::Builder::new().prefix("soma-bench-").tempdir_in(place::memory_folder())?;
     for work in [table()?, smallest()] {
         runtime.block_on(home.install(work.capsule, work.capsule, &[]))?;
+        place::widen(&home, work.capsule)?;
         on(report, &runtime, &home, memory.path(), &work, &[2, 32, 256], "")?;
     }
     let journal = tempfile::Builder::new().prefix("gate-").tempdir_in(disk)?;

@@ -27,6 +27,7 @@ pub(crate) fn run(report: &mut Report) -> anyhow::Result<()> {
     let runtime = place::runtime()?;
     let home = runtime.block_on(TestHome::new())?;
     runtime.block_on(home.install("hello-http", "web", &[]))?;
+    place::widen(&home, "web")?;
     let memory =
         tempfile::Builder::new().prefix("soma-bench-").tempdir_in(place::memory_folder())?;
     let journal = memory.path().join("journal").display().to_string();

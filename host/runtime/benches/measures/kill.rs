@@ -39,6 +39,8 @@ async fn killed() -> anyhow::Result<Vec<u64>> {
     let home = TestHome::new().await?;
     home.install("stream", "stream", &[]).await?;
     install_loop(&home).await?;
+    place::widen(&home, "stream")?;
+    place::widen(&home, "loop")?;
     let order = home.beside("order.json");
     let host = TestHost::start_with(&home, &["--calls", "1024"]).await?;
     let kill = ["kill", "tenant:local", "--reason", "drill", "--yes", "--offline"];

@@ -37,6 +37,11 @@ pub(crate) fn library_key(home: &TestHome) -> anyhow::Result<KeyPair> {
     Ok(KeyPair::from_encrypted_pem(&pem, PASSPHRASE.as_bytes())?)
 }
 
+/// Lets an installation run as many calls at a time as are measured.
+pub(crate) fn widen(home: &TestHome, id: &str) -> anyhow::Result<()> {
+    home.edit(id, "concurrent_calls = 16", "concurrent_calls = 2048")
+}
+
 /// How a host in this process is opened.
 pub(crate) struct Opening<'a> {
     pub(crate) home: &'a Path,
