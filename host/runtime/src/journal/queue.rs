@@ -217,3 +217,44 @@ fn refused(state: &State) -> Result<(), JournalError> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bodies(batch: &Batch) -> Vec<Vec<u8>> {
+        batch.bodies().map(<[u8]>::to_vec).collect()
+    }
+
+    #[test]
+    fn an_entry_that_nobody_waits_for_goes_with_the_next_one() {
+        let queue = Queue::new(1024);
+        let _start = queue.push_soon(b"start").unwrap();
+        assert!(!queue.state.lock().urgent, "nobody waits yet");
+        let _receipt = queue.push(b"receipt").unwrap();
+        let batch = queue.take(Batch::default(), None).unwrap();
+        assert_eq!(bodies(&batch), [b"start".to_vec(), b"receipt".to_vec()]);
+        assert!(!queue.state.lock().urgent, "what comes next may lie again");
+    }
+
+    #[test]
+    fn an_entry_that_nobody_ever_waits_for_is_written_soon() {
+        let queue = Queue::new(1024);
+        let _start = queue.push_soon(b"start").unwrap();
+        // Returns by itself, or this test never ends.
+        assert_eq!(bodies(&queue.take(Batch::default(), None).unwrap()), [b"start".to_vec()]);
+    }
+
+    #[test]
+    fn whoever_waits_for_an_entry_hurries_it_and_nothing_else() {
+        let queue = Queue::new(1024);
+        let _start = queue.push_soon(b"start").unwrap();
+        let group = Arc::clone(&queue.state.lock().batch.group);
+        queue.hurry(&group);
+        assert!(queue.state.lock().urgent);
+        let _written = queue.take(Batch::default(), None).unwrap();
+        let _other = queue.push_soon(b"other").unwrap();
+        queue.hurry(&group);
+        assert!(!queue.state.lock().urgent, "its group is on its way already");
+    }
+}
