@@ -107,7 +107,6 @@ const fn zero() -> Ratio {
     Ratio::ZERO
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
 fn is_zero(rate: &Ratio) -> bool {
     rate.is_zero()
 }
