@@ -88,7 +88,7 @@ mod tests {
         for code in Code::ALL {
             let CodeEntry { id, exit, http, title, explain, remedy } = *code.entry();
             let (family, number) = id.strip_prefix("SOMA-").unwrap().split_at(1);
-            assert!("MCVDLKJIPTHRGUB".contains(family), "{id}");
+            assert!("MCVDLKJIPTHRGUBSF".contains(family), "{id}");
             assert!(number.len() == 3 && number.bytes().all(|b| b.is_ascii_digit()), "{id}");
             assert!((1..=9).contains(&exit) || exit == 130, "{id}");
             assert!((400..600).contains(&http), "{id}");

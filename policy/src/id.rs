@@ -14,7 +14,8 @@ pub use slug::{
 };
 pub use time::{Timestamp, Uptime};
 pub use wide::{
-    BootId, CallId, EntryId, HostId, JournalId, LeaseId, OrderId, PayoutId, TokenId, TransferId,
+    BootId, CallId, EntryId, HostId, JournalId, LeaseId, OrderId, PayoutId, ServiceId,
+    SubmissionId, TokenId, TransferId, UserId,
 };
 
 /// Why a text is not an id of its kind.

@@ -55,8 +55,8 @@ pub use grant::{
 pub use id::{
     BootId, CallId, CapabilityName, CapsuleName, Digest, EntryId, EnvironmentId, Fingerprint,
     FunctionName, HostId, IdError, InstallationId, InstallationKey, JournalId, LeaseId, OrderId,
-    OrgId, PayoutId, PublisherName, RegionId, SecretName, TaxName, Timestamp, TokenId, TransferId,
-    Uptime,
+    OrgId, PayoutId, PublisherName, RegionId, SecretName, ServiceId, SubmissionId, TaxName,
+    Timestamp, TokenId, TransferId, Uptime, UserId,
 };
 pub use installation::{
     Budget, BudgetRight, CapsuleFacts, ClocksRight, ConfigRight, EmitRight, FilesRight, HttpRight,

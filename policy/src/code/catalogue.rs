@@ -1,7 +1,8 @@
 //! The catalogue: one line per code, grouped by family. Append to your family; never renumber.
 //!
 //! M manifest, C component, V verification, D denial, L limit, K kill, J journal, I installation,
-//! P policy, T token, H http edge and input, R runtime, G guest, U usage, B billing.
+//! P policy, T token, H http edge and input, R runtime, G guest, U usage, B billing, S marketplace,
+//! F finding of a review.
 
 use super::CodeEntry;
 
@@ -286,4 +287,54 @@ catalogue! {
     PostingBad "B022" 4 500 "the posting is not a whole" "A posting has at least one transfer, all of one cause and currency, each between two accounts." "report it with the cause";
     LedgerDiffers "B023" 4 500 "the ledger differs from the meter" "What the receipts say and what was posted are not the same." "stop payouts and compare the entries that the message names";
     ReservationMissing "B024" 8 409 "no such reservation" "A reservation is settled or given back once." "nothing is to be done";
+
+    MoveIllegal "S001" 8 409 "not a legal move from this state" "Each state has its moves, and this is none of them; the message names the state and the legal ones." "make one of the moves that the message names";
+    MoveStale "S002" 8 409 "it moved on in the meantime" "The command is about an attempt, revision or offer that another one has replaced." "read it again and repeat the command";
+    RoleLacks "S003" 3 403 "the role does not allow it" "What a member may do follows from the roles and the kind of the organisation; docs/reference/roles.md is the table." "ask a member with one of the roles that the message names";
+    PersonNeeded "S004" 3 403 "a person must do this" "Reviews, kills, payouts, consents to wider rights and changes of members are made by natural persons, never by service accounts." "log in as a user";
+    OrgInactive "S005" 3 403 "the organisation is not active" "A suspended organisation may read and pay; a closed one may only read." "ask the platform to reinstate it";
+    OrgKindConflict "S006" 8 409 "the organisation cannot be of these kinds" "The platform judges what publishers submit and tenants run, and so is neither of them." "use a second organisation";
+    LastOwner "S007" 8 409 "the organisation would have no owner" "Every organisation has at least one owner." "make another member owner first";
+    MemberUnknown "S008" 5 404 "not a member" "The organisation has no such member or service account." "`soma org members` lists them";
+    TooMany "S009" 8 409 "there is no room for more" "Lists of members, attempts, revisions and findings are bounded; the message names the bound." "remove what is no longer needed";
+    TextBad "S010" 2 422 "the text is empty, too long or not plain" "Reasons, evidence and comments have 1 to 2000 bytes of plain text." "write the reason as plain text";
+    NamespaceTaken "S011" 8 409 "the publisher name is taken" "A publisher name belongs to one organisation and is never given out a second time." "choose another name, or have it transferred";
+    NamespaceReserved "S012" 3 403 "the publisher name is reserved" "Names that people would take for the marketplace itself are given out by the platform only." "choose another name";
+    NamespaceForeign "S013" 3 403 "the publisher name is another organisation's" "Only the organisation that owns a publisher name publishes under it and changes what it published." "use the organisation that owns it";
+    CoolOff "S014" 8 409 "it must wait" "Changes that a stolen account would make take effect only after a pause in which they can be stopped; the message names its end." "wait until the time that the message names";
+    VersionTaken "S015" 8 409 "the version is taken" "A name and version are bound to one digest for ever, whatever became of it; build metadata makes no other version." "raise the version in capsule.toml";
+    DigestRepeated "S016" 8 409 "the same content again" "An attempt with this digest was made before and needs no second one." "build a changed component, or wait for the review";
+    NameFrozen "S017" 8 409 "the capsule's name is frozen" "A release of this name was killed. New ones wait until an operator has looked." "ask the platform to unfreeze the name";
+    ReviewSelf "S018" 3 403 "the reviewer is on the publisher's side" "Nobody reviews what they, or an organisation that they belong or lately belonged to, publish." "have another person review it";
+    ReviewReason "S019" 2 422 "the decision needs a reason" "Sending back, rejecting and overriding a finding are explained to the publisher and kept." "say why with --reason";
+    ReviewOverride "S020" 3 403 "grave findings need an override" "A finding of severity high is passed only by a person who may override, with a reason." "ask an owner or admin of the platform to override it with a reason";
+    ReviewBlocked "S021" 8 409 "a finding blocks the release" "A critical finding cannot be overridden." "send the attempt back for revision, or reject it";
+    ApprovalMissing "S022" 8 409 "not approved" "What is installed was approved by a review, in exactly this content." "wait for the review";
+    ReleaseYanked "S023" 8 409 "the release is yanked" "Its publisher or the platform took it back; what is installed stays, new installations are refused." "choose another version";
+    ReleaseRevoked "S024" 8 409 "the release is revoked" "A revoked release is never run again; lifting the kill does not change that." "choose another version";
+    ConsentNeeded "S025" 8 409 "the tenant must agree first" "The change asks for more than was agreed: wider rights, a higher price, another owner or weaker proof of origin." "look at the difference and accept it: `soma upgrade --accept`";
+    ConsentStale "S026" 8 409 "agreed to something else" "The consent names another change than the one that is made now." "look at the difference again and accept that";
+    NoPrevious "S027" 8 409 "there is no previous revision" "A rollback swaps the active revision with the one before, and there is none." "upgrade to the version that is wanted";
+    ActivationPending "S028" 8 409 "a change is under way" "The last change of this installation is not active on every host yet." "wait for it, or roll back";
+    GateFailed "S029" 8 409 "the health gate failed" "The new revision failed its health check or its share of calls, and the old one stays active." "report it to the author; the receipts are under `soma ps`";
+    RatingNotRun "S030" 3 403 "only who ran it may rate it" "Ratings come from tenants with a settled call of the capsule." "call it first";
+    RatingSelf "S031" 3 403 "publishers do not rate themselves" "Members of the publishing organisation, as persons, do not rate its capsules." "leave it to your users";
+    RatingStars "S032" 2 422 "a rating has one to five stars" "Stars are a whole number from 1 to 5." "give 1, 2, 3, 4 or 5";
+    RecordCorrupt "S033" 9 500 "a stored record contradicts itself" "What was read back breaks a rule that every change keeps." "restore the database from a backup and verify the audit chain";
+
+    ProvenanceMissing "F001" 4 422 "no provenance" "Nothing says from which sources and on which builder the component was made." "attach a provenance statement when submitting";
+    ProvenanceMismatch "F002" 4 422 "the provenance is of another component" "The attached statement names a digest that is not the component's." "attach the statement of this build";
+    SbomMissing "F003" 4 422 "no bill of materials" "Nothing says which libraries the component contains." "attach an SBOM, or build with `soma capsule build`";
+    SbomMismatch "F004" 4 422 "the bill of materials does not match" "The SBOM names another component, or lacks what the component contains." "attach the SBOM of this build";
+    VulnerabilityKnown "F005" 4 422 "a known vulnerability" "A library of the component has a published advisory." "update the library that the evidence names";
+    MalwarePattern "F006" 4 422 "it looks like malware" "The component contains a pattern that known malware has." "remove it, or explain it to the reviewer";
+    SecretPattern "F007" 4 422 "it contains a secret" "Something in the component or manifest looks like a key or password. Treat it as published." "revoke the secret, remove it and submit again";
+    NameSimilar "F008" 4 422 "the name is close to another one" "People could take it for the capsule that the evidence names." "choose a name that cannot be mistaken";
+    NamespaceNotOwned "F009" 4 422 "the publisher name is not the submitter's" "The manifest names a publisher that belongs to another organisation." "submit it as the organisation that owns the name";
+    SignerChanged "F010" 4 422 "signed with another key than before" "The last version was signed with another key of the publisher." "say in the release notes why the key changed";
+    BehaviourUndeclared "F011" 4 422 "it did more than it declares" "Under observation the capsule asked for something that its manifest does not declare." "declare it, or remove it";
+    BehaviourFragile "F012" 4 422 "it failed when its surroundings did" "Under refusals, slow peers or broken answers the capsule trapped or used up its limits." "handle errors of host calls";
+    PassportMissing "F013" 4 422 "its behaviour was not observed" "No conformance passport belongs to this digest." "wait for the behaviour review";
+    SizeUnusual "F014" 4 422 "much larger than before" "The component grew to more than twice the size of the last version." "strip it, or say what was added";
+    LicenceUnknown "F015" 4 422 "the licence is not known" "The licence is no SPDX expression that the marketplace knows." "write an SPDX expression in capsule.toml";
 }

@@ -97,6 +97,12 @@ wide_ids! {
     EntryId "an entry id";
     /// A payout to an author.
     PayoutId "a payout id";
+    /// A user: one natural person, whatever organisations they belong to.
+    UserId "a user id";
+    /// A service account of an organisation.
+    ServiceId "a service account id";
+    /// One attempt at a release.
+    SubmissionId "a submission id";
 }
 
 #[cfg(test)]

@@ -120,6 +120,8 @@ fn family_title(letter: char) -> &'static str {
         'G' => "guests",
         'U' => "usage",
         'B' => "billing",
+        'S' => "marketplace",
+        'F' => "findings of a review",
         _ => "others",
     }
 }
