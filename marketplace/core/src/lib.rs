@@ -9,3 +9,24 @@
 pub mod ledger;
 
 // Releases and installations.
+pub mod diff;
+pub mod finding;
+#[cfg(test)]
+mod fixture;
+pub mod install;
+pub mod kill;
+mod named;
+pub mod namespace;
+pub mod org;
+pub mod rating;
+mod refusal;
+pub mod release;
+pub mod review;
+pub mod risk;
+mod step;
+mod words;
+
+pub use named::UnknownName;
+pub use refusal::Refusal;
+pub use step::Step;
+pub use words::Words;
