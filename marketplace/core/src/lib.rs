@@ -6,7 +6,14 @@
 #![forbid(unsafe_code)]
 
 // Money.
+pub mod budget;
+pub mod earnings;
+pub mod lease;
 pub mod ledger;
+pub mod money;
+pub mod offer;
+pub mod payout;
+pub mod settle;
 
 // Releases and installations.
 pub mod diff;
