@@ -38,7 +38,7 @@ docs: ## the API documentation without a warning, and the book's links
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --workspace --no-deps --document-private-items
 	@tests/env/docs.sh
 
-coverage: guests ## line coverage of soma-policy, soma-capsule and soma-host
+coverage: guests ## line coverage of soma-policy, soma-capsule, soma-host and soma-server
 	@tests/env/install.sh coverage
 	@tests/env/coverage.sh
 

@@ -9,13 +9,13 @@ mod wide;
 
 pub use digest::{Digest, Fingerprint};
 pub use slug::{
-    CapabilityName, CapsuleName, EnvironmentId, FunctionName, InstallationId, InstallationKey,
-    OrgId, PublisherName, RegionId, SecretName, TaxName,
+    AccountId, CapabilityName, CapsuleName, EnvironmentId, FunctionName, InstallationId,
+    InstallationKey, OrgId, PublisherName, RegionId, SecretName, TaxName,
 };
 pub use time::{Timestamp, Uptime};
 pub use wide::{
-    BootId, CallId, EntryId, HostId, JournalId, LeaseId, OrderId, PayoutId, ServiceId,
-    SubmissionId, TokenId, TransferId, UserId,
+    BootId, CallId, EntryId, HostId, InvitationId, JournalId, KeyId, LeaseId, OrderId, PayoutId,
+    ServiceId, SessionId, SubmissionId, TokenId, TransferId, UserId,
 };
 
 /// Why a text is not an id of its kind.

@@ -27,6 +27,7 @@ mod limits;
 mod outcome;
 mod pattern;
 pub mod price;
+mod problem;
 mod receipt;
 mod request;
 mod suggest;
@@ -53,10 +54,10 @@ pub use grant::{
     LoggingGrant, RandomGrant, SecretGrant, ServeGrant, ToolGrant,
 };
 pub use id::{
-    BootId, CallId, CapabilityName, CapsuleName, Digest, EntryId, EnvironmentId, Fingerprint,
-    FunctionName, HostId, IdError, InstallationId, InstallationKey, JournalId, LeaseId, OrderId,
-    OrgId, PayoutId, PublisherName, RegionId, SecretName, ServiceId, SubmissionId, TaxName,
-    Timestamp, TokenId, TransferId, Uptime, UserId,
+    AccountId, BootId, CallId, CapabilityName, CapsuleName, Digest, EntryId, EnvironmentId,
+    Fingerprint, FunctionName, HostId, IdError, InstallationId, InstallationKey, InvitationId,
+    JournalId, KeyId, LeaseId, OrderId, OrgId, PayoutId, PublisherName, RegionId, SecretName,
+    ServiceId, SessionId, SubmissionId, TaxName, Timestamp, TokenId, TransferId, Uptime, UserId,
 };
 pub use installation::{
     Budget, BudgetRight, CapsuleFacts, ClocksRight, ConfigRight, EmitRight, FilesRight, HttpRight,
@@ -74,6 +75,7 @@ pub use pattern::{
     HostPattern, IpRule, KeyPrefix, Method, MethodSet, Origin, OriginPattern, PathPattern,
     PatternError, Scheme, VersionRange, peer_is_public,
 };
+pub use problem::ProblemBody;
 pub use receipt::{
     BootRecord, CallFacts, DenialSummary, FeedPosition, JournalEntry, KillRecord, LeaseRecord,
     Receipt, StartRecord, UptimeMark, Usage, UsageMark,

@@ -38,7 +38,10 @@ crate() { # name version
 
 case "${1:-build}" in
   build) wasm_target ;;
-  test) debian skopeo skopeo ;;
+  test)
+    debian skopeo skopeo
+    debian pg_lsclusters postgresql
+    ;;
   lint)
     component clippy
     component rustfmt

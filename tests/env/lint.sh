@@ -29,7 +29,19 @@ only_in() { # pattern file
 only_in '::add_to_linker' host/runtime/src/linker.rs
 only_in 'wasmtime::Config|Config::new\(\)' host/runtime/src/engine.rs
 only_in 'unsafe \{' host/runtime/src/cache.rs
-# The control plane never links the engine, the pure room never does I/O.
+# The control plane never links the engine; only its store holds SQL, only its configuration reads the environment.
+if cargo tree -p soma-server -e normal,build --prefix none | grep -qE '^(wasmtime|soma-host|soma-wit) '; then
+  echo "lint: soma-server links the engine"; exit 1
+fi
+server_only_in() { # pattern files
+  local elsewhere
+  elsewhere=$(git grep -nE "$1" -- 'marketplace/server/src/*.rs' 'marketplace/server/src/**/*.rs' | grep -vE "^marketplace/server/src/($2)" || true)
+  [ -z "$elsewhere" ] || { echo "lint: '$1' belongs in $2 only:"; echo "$elsewhere"; exit 1; }
+}
+server_only_in 'sqlx::' 'store|fixture\.rs'
+server_only_in 'AssertSqlSafe' 'store/tests|fixture\.rs'
+server_only_in 'std::env::' 'config|fixture\.rs|edge/tests'
+# The pure room never does I/O.
 for pure in std::fs TcpStream TcpListener UdpSocket ToSocketAddrs SystemTime std::time::Instant tokio:: getrandom; do
   if git grep -n "$pure" -- 'policy/src/*.rs' 'policy/src/**/*.rs' 'marketplace/core/src/*.rs' 'marketplace/core/src/**/*.rs' | grep -v '//' | grep -q .; then
     echo "lint: soma-policy and soma-market do no I/O, but use $pure"; exit 1

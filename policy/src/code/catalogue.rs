@@ -206,6 +206,12 @@ catalogue! {
     TokenLifetime "T007" 3 401 "the token lives too long" "A token's expiry is more than an hour after its issue." "mint one with --ttl 1h or less";
     TokenRevoked "T008" 3 401 "the token was revoked" "Its id, user, tenant or key was revoked." "mint a new one";
     TokenRight "T009" 3 403 "the token does not hold this right" "The route needs a right that the token does not carry." "mint one with the right that the message names";
+    StepUp "T010" 3 401 "a stronger or fresher login is needed" "The action asks for two factors that were proven within the last minutes." "prove the second factor again with `soma login --step-up`, and repeat the request";
+    LoginFailed "T011" 3 401 "login or password is wrong" "No active account has this login and password; which of the two was wrong is not told." "check both, or ask an operator whether the account is locked";
+    SecondFactor "T012" 3 401 "the second factor is missing or wrong" "The account has a second factor. Each code is good once and for about a minute; each recovery code is good once." "send `totp`, or one of the recovery codes";
+    RefreshBad "T013" 3 401 "the session cannot be refreshed" "The refresh code is unknown, spent or too old. A spent one ends the session, because somebody else may hold it." "log in again";
+    ApiKeyBad "T014" 3 401 "the API key does not count" "The key is unknown, revoked or too old, or its service account is disabled." "make a new key";
+    BootstrapBad "T015" 3 403 "this does not make the first operator" "The code is not the one that the server showed at its start, or the first operator has come." "start the server and use the code that it shows, once";
 
     InputSyntax "H001" 2 400 "the body is not JSON" "The request body could not be read as JSON; the message names the place." "send one JSON object";
     InputType "H002" 2 422 "an argument does not fit the function" "The arguments do not match the function's types; the message names the path." "`soma capsule inspect --schema` shows the types";
@@ -227,6 +233,9 @@ catalogue! {
     HostUnknown "H018" 5 404 "no app at this host name" "Apps are served at ID--ENV--ORG under the apps domain." "`soma list` shows the addresses";
     InputTooComplex "H019" 2 422 "the JSON is too deep or has too many parts" "Depth, size and number of nodes are bounded." "send a flatter document";
     PreconditionFailed "H020" 8 412 "it changed in the meantime" "If-Match names another version than the current one." "read it again and repeat the change";
+    PreconditionMissing "H021" 2 428 "the change names no version" "Updates carry If-Match with the ETag that was read, so that nobody overwrites what somebody else has changed." "read it, and send its ETag as If-Match";
+    UriTooLong "H022" 2 414 "the address is too long" "Path and query together have at most 8 KiB." "send less in the query";
+    AnswerNotKept "H023" 8 409 "it was done before, and its answer was not kept" "The answer to this idempotency key held a secret, which is shown once and never stored." "follow Location; if the secret is lost, make a new one";
 
     Busy "R001" 9 429 "no slot is free" "The host admits a bounded number of calls, fairly per tenant, and never queues without bound." "retry after a moment";
     Interrupted "R002" 9 503 "the host stopped under the call" "The host ended or died while the call ran; its usage is settled at the last durable mark." "retry, if the function may run twice";
@@ -243,6 +252,7 @@ catalogue! {
     HomeLocked "R013" 9 503 "another host uses this home" "A home belongs to one running host." "stop the other one, or use another --home";
     EngineFailure "R014" 9 500 "the engine could not be set up" "The WebAssembly engine refused its configuration on this machine." "report it with `soma doctor`";
     UpstreamFailed "R015" 9 503 "the remote server failed" "Name lookup, connection, TLS or the transfer itself failed." "check the remote server";
+    StoreDown "R016" 9 503 "the database does not answer" "The server could not reach its database, or it took too long. Nothing was changed." "retry; /ready says what is down";
 
     GuestError "G001" 1 422 "the function returned its error" "The function's own typed error is in `guest_error`." "see the capsule's documentation";
     GuestTrapped "G002" 1 422 "the guest trapped" "The code reached a state that it cannot continue from; the backtrace is in `soma show`." "report it to the author with the call id";
@@ -262,6 +272,9 @@ catalogue! {
     CodeUnknown "U010" 5 404 "no such code" "The catalogue has no such code." "see docs/reference/errors.md";
     ConfigurationBad "U011" 2 422 "the configuration does not parse" "A configuration file or environment variable does not parse; the message names it." "correct what the message names";
     SecretEmpty "U012" 2 422 "the secret is empty or too long" "A secret has 1 byte to 64 KiB and comes from standard input or the prompt." "pipe the value in";
+    LastHead "U013" 8 409 "an org keeps at least one head" "The change would leave the org without an owner or operator." "make somebody else owner first";
+    WeakPassword "U014" 2 422 "the password is too weak" "Passwords have at least 12 characters, are not one character repeated and do not hold the login name." "choose a longer one";
+    OrgClosed "U015" 8 409 "the org is closed" "Nobody acts for an org that was closed." "ask an operator to open it again";
 
     MoneyOverflow "B001" 2 422 "an amount is beyond what the ledger holds" "Amounts are 64-bit micro-units: a product or a sum went beyond them, and nothing was posted." "use smaller amounts; for a receipt, look at the host that sent it";
     MoneyCurrency "B002" 2 422 "amounts of different currencies" "Amounts of different currencies are never compared or added." "use one currency for price, budget, account and lease";

@@ -85,6 +85,8 @@ slug_types! {
     CapabilityName "a capability name";
     /// A secret in the tenant's store.
     SecretName "a secret name";
+    /// A service account of an org.
+    AccountId "a service account id";
     /// A region in which hosts run.
     RegionId "a region id";
     /// A tax, as statements name it: `vat-de`.

@@ -103,6 +103,12 @@ wide_ids! {
     ServiceId "a service account id";
     /// One attempt at a release.
     SubmissionId "a submission id";
+    /// A login that may be refreshed.
+    SessionId "a session id";
+    /// An offer of a membership.
+    InvitationId "an invitation id";
+    /// An API key, without its secret.
+    KeyId "a key id";
 }
 
 #[cfg(test)]

@@ -3,10 +3,9 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use serde::Serialize;
 use serde_json::Value;
-use soma_policy::{CallId, Code, Denial, Outcome};
-use utoipa::ToSchema;
+pub(crate) use soma_policy::ProblemBody;
+use soma_policy::{CallId, Code, Outcome};
 
 use crate::invoke::CallReply;
 
@@ -14,59 +13,9 @@ use crate::invoke::CallReply;
 #[derive(Debug)]
 pub(crate) struct Problem(Box<ProblemBody>);
 
-/// What a client reads.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ProblemBody {
-    /// A page about the code.
-    #[serde(rename = "type")]
-    kind: String,
-    /// The code's title.
-    title: &'static str,
-    /// The HTTP status.
-    status: u16,
-    /// What happened this time.
-    detail: String,
-    /// The call, or the route.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    instance: Option<String>,
-    /// The code that `soma explain` knows.
-    code: &'static str,
-    /// What to do.
-    remedy: String,
-    /// How the call ended, if there was one: ok, guest-error, denied, limit …
-    #[serde(skip_serializing_if = "Option::is_none")]
-    outcome: Option<String>,
-    /// Everything that was refused, even if the guest swallowed it.
-    #[schema(value_type = Vec<Object>)]
-    denials: Vec<Denial>,
-    /// The function's own typed error.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
-    guest_error: Option<Value>,
-    /// The demangled backtrace of a trap.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    backtrace: Option<String>,
-    /// The call, for logs.
-    trace_id: String,
-}
-
 impl Problem {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
-        let entry = code.entry();
-        Self(Box::new(ProblemBody {
-            kind: format!("https://soma.dev/errors/{}", entry.id),
-            title: entry.title,
-            status: entry.http,
-            detail: detail.into(),
-            instance: None,
-            code: entry.id,
-            remedy: entry.remedy.to_owned(),
-            outcome: None,
-            denials: Vec::new(),
-            guest_error: None,
-            backtrace: None,
-            trace_id: String::new(),
-        }))
+        Self(Box::new(ProblemBody::new(code, detail)))
     }
 
     /// The problem that a call's end is; none if it ended well.

@@ -1,0 +1,63 @@
+//! What can happen that is worth an entry.
+
+macro_rules! acts {
+    ($($name:ident $text:literal $doc:literal;)*) => {
+        /// A kind of entry.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Act { $(#[doc = $doc] $name,)* }
+
+        impl Act {
+            #[cfg(test)]
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            pub(crate) fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+acts! {
+    Bootstrapped "bootstrapped" "The first operator came.";
+    LoggedIn "logged-in" "A person logged in.";
+    LoginFailed "login-failed" "A login was refused.";
+    LoggedOut "logged-out" "A session ended.";
+    SessionStolen "session-stolen" "A spent refresh code was shown; the session ended.";
+    SteppedUp "stepped-up" "A person proved a second factor again.";
+    PasswordChanged "password-changed" "A person changed the password.";
+    FactorAdded "factor-added" "A second factor was confirmed.";
+    FactorRemoved "factor-removed" "A second factor was removed.";
+    RecoveryUsed "recovery-used" "A recovery code replaced the second factor.";
+    TokenMade "token-made" "A narrower token was minted, or one for an API key.";
+    TokensRevoked "tokens-revoked" "Tokens no longer count.";
+    OrgMade "org-made" "An org was made.";
+    OrgChanged "org-changed" "An org was changed or closed.";
+    EnvironmentMade "environment-made" "An environment was made.";
+    UserChanged "user-changed" "A person was locked or unlocked.";
+    UserErased "user-erased" "A person's data was erased.";
+    MemberInvited "member-invited" "A membership was offered.";
+    InvitationWithdrawn "invitation-withdrawn" "An offer was taken back.";
+    MemberJoined "member-joined" "A person joined an org.";
+    MemberChanged "member-changed" "A member has another role.";
+    MemberRemoved "member-removed" "A person left an org.";
+    AccountMade "account-made" "A service account was made.";
+    AccountChanged "account-changed" "A service account was changed.";
+    AccountRemoved "account-removed" "A service account was removed with its keys.";
+    KeyMade "key-made" "An API key was made.";
+    KeyRevoked "key-revoked" "An API key was revoked.";
+    IssuerKeyRotated "issuer-key-rotated" "A new key will sign tokens.";
+    IssuerKeyRevoked "issuer-key-revoked" "A key and all of its tokens count no more.";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_has_a_name_of_its_own() {
+        let names: BTreeSet<&str> = Act::ALL.iter().map(|act| act.as_str()).collect();
+        assert_eq!(names.len(), Act::ALL.len());
+    }
+}

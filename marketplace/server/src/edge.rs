@@ -1,0 +1,36 @@
+//! The HTTP edge: requests become typed values, flows are called, values become answers. It decides
+//! nothing by itself; who asks comes from the verified token alone.
+//!
+//! Every route stands in [`routes`], on one screen; the OpenAPI document is made from the same lines.
+
+mod accounts;
+mod audit;
+mod auth;
+mod body;
+mod bootstrap;
+mod environments;
+mod etag;
+mod factor;
+mod guard;
+mod invitations;
+mod issuer;
+mod members;
+mod metrics;
+mod once;
+mod openapi;
+mod orgs;
+mod page;
+mod problem;
+mod reply;
+mod revocations;
+mod routes;
+mod serve;
+mod session;
+mod status;
+#[cfg(test)]
+mod tests;
+mod users;
+
+pub(crate) use guard::trace_id;
+pub(crate) use metrics::Metrics;
+pub use openapi::document as openapi;

@@ -1,0 +1,102 @@
+//! Every route of the server, on one screen.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::response::IntoResponse;
+use http::{HeaderName, HeaderValue, header};
+use soma_policy::Code;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::RequestBodyTimeoutLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::problem::Problem;
+use super::{
+    accounts, audit, bootstrap, environments, factor, guard, invitations, issuer, members, openapi,
+    orgs, revocations, session, status, users,
+};
+use crate::server::Server;
+
+/// Bodies of every route that says nothing else.
+const BODY_MAX: usize = 64 * 1024;
+/// How long a body may stand still.
+const BODY_STILL: Duration = Duration::from_secs(15);
+
+/// The routes with their documentation.
+pub(super) fn documented() -> OpenApiRouter<Server> {
+    OpenApiRouter::with_openapi(openapi::frame())
+        .routes(routes!(bootstrap::bootstrap))
+        .routes(routes!(session::log_in))
+        .routes(routes!(session::refresh))
+        .routes(routes!(session::log_out))
+        .routes(routes!(session::step_up))
+        .routes(routes!(session::exchange))
+        .routes(routes!(session::change_password))
+        .routes(routes!(session::whoami))
+        .routes(routes!(session::mint))
+        .routes(routes!(factor::begin, factor::confirm, factor::remove))
+        .routes(routes!(orgs::list, orgs::create))
+        .routes(routes!(orgs::show, orgs::update))
+        .routes(routes!(orgs::govern))
+        .routes(routes!(environments::list, environments::create))
+        .routes(routes!(environments::show))
+        .routes(routes!(members::list))
+        .routes(routes!(members::show, members::update, members::remove))
+        .routes(routes!(invitations::list, invitations::create))
+        .routes(routes!(invitations::withdraw))
+        .routes(routes!(invitations::accept))
+        .routes(routes!(invitations::join))
+        .routes(routes!(accounts::list, accounts::create))
+        .routes(routes!(accounts::show, accounts::update, accounts::remove))
+        .routes(routes!(accounts::keys, accounts::create_key))
+        .routes(routes!(accounts::revoke_key))
+        .routes(routes!(users::list))
+        .routes(routes!(users::show, users::update, users::erase))
+        .routes(routes!(issuer::list))
+        .routes(routes!(issuer::rotate))
+        .routes(routes!(issuer::revoke))
+        .routes(routes!(revocations::create))
+        .routes(routes!(audit::list))
+        .routes(routes!(audit::verify))
+        .routes(routes!(status::health))
+        .routes(routes!(status::ready))
+        .routes(routes!(status::version))
+        .routes(routes!(status::metrics))
+        .routes(routes!(status::jwks))
+        .routes(routes!(openapi::serve))
+}
+
+/// The router as it is served.
+pub(super) fn router(server: Server) -> Router {
+    let fixed =
+        |name, value| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
+    let (router, _) = documented().split_for_parts();
+    let mut router = router
+        .fallback(|| async { Problem::new(Code::RouteUnknown, "this server has no such route") })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(Code::MethodNotAllowed, "the route has no such method")
+        })
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(RequestBodyTimeoutLayer::new(BODY_STILL))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(axum::middleware::from_fn_with_state(server.clone(), guard::guard))
+        .layer(fixed(header::CACHE_CONTROL, "no-store"))
+        .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(fixed(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"))
+        .layer(fixed(header::REFERRER_POLICY, "no-referrer"))
+        .layer(fixed(HeaderName::from_static("cross-origin-resource-policy"), "same-origin"));
+    if server.tls {
+        let year = "max-age=31536000; includeSubDomains";
+        router = router.layer(fixed(header::STRICT_TRANSPORT_SECURITY, year));
+    }
+    router.with_state(server)
+}
+
+/// A panic of ours is an answer without detail, and the server lives.
+fn panicked(_: Box<dyn std::any::Any + Send>) -> axum::response::Response {
+    tracing::error!("a handler panicked");
+    Problem::new(Code::HostFailure, "the server failed").into_response()
+}

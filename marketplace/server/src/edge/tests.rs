@@ -1,0 +1,12 @@
+//! The routes as a client meets them, each story on both databases.
+
+mod abuse;
+mod audit;
+mod idempotency;
+mod login;
+mod members;
+mod openapi;
+mod orgs;
+mod serve;
+mod service;
+mod stage;

@@ -1,0 +1,58 @@
+//! What the server does by itself: numbers what was committed, reads keys again, removes what has
+//! ended. Each chore may fail and is tried again; none holds up a request.
+
+use std::time::Duration;
+
+use crate::audit::Sequencer;
+use crate::server::Server;
+use crate::store::{PlatformScope, StoreError, sweep};
+
+/// How long the bell may be silent.
+const TICK: Duration = Duration::from_secs(1);
+/// Ticks between two readings of the keys, and between two sweeps.
+const KEYS_EVERY: u64 = 15;
+const SWEEP_EVERY: u64 = 600;
+
+impl Server {
+    /// Runs the chores until the server stops.
+    pub(crate) async fn chores(self) {
+        let mut sequencer = Sequencer::default();
+        let mut ticks = 0u64;
+        loop {
+            let rung = tokio::select! {
+                () = self.stopping.cancelled() => break,
+                () = self.bell.notified() => true,
+                () = tokio::time::sleep(TICK) => false,
+            };
+            told("sequencer", sequencer.run(&self).await.map(drop));
+            if rung {
+                continue;
+            }
+            ticks += 1;
+            if ticks.is_multiple_of(KEYS_EVERY)
+                && let Err(error) = self.reload_keys().await
+            {
+                tracing::warn!(%error, "the issuer's keys could not be read again");
+            }
+            if ticks.is_multiple_of(SWEEP_EVERY) {
+                told("sweep", self.sweep().await.map(drop));
+            }
+        }
+        // What the last requests left is numbered before the end.
+        told("sequencer", sequencer.run(&self).await.map(drop));
+    }
+
+    /// Removes what has ended.
+    pub(crate) async fn sweep(&self) -> Result<u64, StoreError> {
+        let mut unit = self.store.platform(PlatformScope::of("sweep")).await?;
+        let removed = sweep(&mut unit, self.now()).await?;
+        unit.commit().await?;
+        Ok(removed)
+    }
+}
+
+fn told(chore: &str, done: Result<(), StoreError>) {
+    if let Err(error) = done {
+        tracing::warn!(chore, %error, "a chore failed and will be tried again");
+    }
+}

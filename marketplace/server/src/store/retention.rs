@@ -1,0 +1,68 @@
+//! How long each table keeps its rows. A table without a line here fails a test.
+
+use soma_policy::Timestamp;
+
+use super::sql::binds;
+use super::{PlatformUnit, StoreError};
+
+/// How long rows stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// As long as what they describe.
+    WhileItExists,
+    /// For good: they prove something.
+    Forever,
+    /// Until their own end; this statement removes them.
+    UntilTheirEnd(&'static str),
+    /// Until the person is erased.
+    UntilErased,
+}
+
+/// Every table.
+#[cfg_attr(not(test), expect(dead_code, reason = "the names are for the test and for readers"))]
+pub(super) struct Line {
+    pub(super) table: &'static str,
+    pub(super) keep: Keep,
+}
+
+const fn line(table: &'static str, keep: Keep) -> Line {
+    Line { table, keep }
+}
+
+pub(super) const RETENTION: &[Line] = &[
+    line("deployment", Keep::Forever),
+    line("orgs", Keep::WhileItExists),
+    line("environments", Keep::WhileItExists),
+    line("users", Keep::Forever),
+    line("user_profiles", Keep::UntilErased),
+    line("user_passwords", Keep::UntilErased),
+    line("user_totps", Keep::UntilErased),
+    line("recovery_codes", Keep::UntilErased),
+    line("memberships", Keep::WhileItExists),
+    line("invitations", Keep::UntilTheirEnd("DELETE FROM invitations WHERE expires_ms <= $1")),
+    line("service_accounts", Keep::WhileItExists),
+    line("api_keys", Keep::WhileItExists),
+    line("sessions", Keep::UntilTheirEnd("DELETE FROM sessions WHERE expires_ms <= $1")),
+    line(
+        "issuer_keys",
+        Keep::UntilTheirEnd("DELETE FROM issuer_keys WHERE verifies_until_ms <= $1"),
+    ),
+    line("revocations", Keep::UntilTheirEnd("DELETE FROM revocations WHERE expires_ms <= $1")),
+    line("idempotency", Keep::UntilTheirEnd("DELETE FROM idempotency WHERE expires_ms <= $1")),
+    line("audit_entries", Keep::Forever),
+    line("audit_checkpoints", Keep::Forever),
+    line("changes", Keep::Forever),
+    line("sequences", Keep::Forever),
+    line("schema_steps", Keep::Forever),
+];
+
+/// Removes what has ended and says how many rows that were.
+pub(crate) async fn sweep(unit: &mut PlatformUnit, now: Timestamp) -> Result<u64, StoreError> {
+    let mut removed = 0;
+    for line in RETENTION {
+        if let Keep::UntilTheirEnd(sql) = line.keep {
+            removed += unit.tx.run(sql, binds![now]).await?;
+        }
+    }
+    Ok(removed)
+}

@@ -1,0 +1,7 @@
+//! One suite for both databases: the same statements, the same constraints, the same answers.
+
+mod behaviour;
+mod rows;
+mod schema;
+mod security;
+mod tenancy;
