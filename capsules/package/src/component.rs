@@ -7,6 +7,7 @@
 mod error;
 mod exports;
 mod imports;
+mod published;
 mod shape;
 
 use std::thread;
@@ -17,6 +18,7 @@ use wit_component::DecodedWasm;
 pub use error::ComponentError;
 pub use exports::{Export, ExportKind};
 pub use imports::{Import, InterfaceName, Need};
+pub use published::Mismatch;
 pub use shape::{Shape, ShapeLimits};
 
 use crate::schema::{self, FunctionSchema, SchemaCaps, SchemaError};
@@ -26,6 +28,8 @@ use crate::schema::{self, FunctionSchema, SchemaCaps, SchemaError};
 pub struct Analysis {
     /// The outermost imports, in the order of the binary.
     pub imports: Vec<Import>,
+    /// Known interfaces that the component gives functions or types of its own making.
+    pub mismatched: Vec<Mismatch>,
     /// The outermost exports, in the order of the binary.
     pub exports: Vec<Export>,
     /// The exported functions that can be called with JSON.
@@ -116,6 +120,7 @@ fn read(bytes: &[u8], limits: &ShapeLimits) -> Result<Analysis, ComponentError> 
     let (functions, uncallable) = schema::of_world(&resolve, world, &SchemaCaps::DEFAULT);
     Ok(Analysis {
         imports: scan.imports.iter().map(|name| Import::classify(name, serves)).collect(),
+        mismatched: published::mismatches(&resolve, world),
         exports,
         functions,
         uncallable,
@@ -125,7 +130,7 @@ fn read(bytes: &[u8], limits: &ShapeLimits) -> Result<Analysis, ComponentError> 
 
 /// Whether the functions of an exported interface of that name can be called.
 pub(crate) fn is_callable_interface(name: &str) -> bool {
-    exports::interface_kind(name) == ExportKind::Interface
+    ExportKind::of_interface(name) == ExportKind::Interface
 }
 
 fn validate(bytes: &[u8]) -> Result<(), ComponentError> {

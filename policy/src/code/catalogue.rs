@@ -63,6 +63,7 @@ catalogue! {
     ComponentImportVersion "C016" 4 422 "an import has a version that is not served" "Released 0.2 versions match each other; pre-releases match exactly." "import the version that the message names";
     ComponentFeature "C017" 4 422 "the component uses a feature that is off" "Threads, and proposals that are not finished, are off in this engine." "build without that feature";
     ManifestSectionNotCanonical "C018" 4 422 "the manifest section is not canonical" "The embedded manifest is RFC 8785 JSON; any other bytes are refused, so that one meaning has one digest." "build it again with `soma capsule build`";
+    ComponentImportType "C019" 4 422 "an import is not of the published type" "The component imports a known interface with functions or types that are not those of its WIT package." "build against the published WIT package";
 
     BundleMissing "V001" 4 422 "not signed" "There is no signature bundle beside the component." "sign it with `soma capsule sign FILE --key NAME`";
     BundleMalformed "V002" 4 422 "the signature bundle does not parse" "Only Sigstore bundles v0.3 with one message signature by a public key are read." "sign it again with `soma capsule sign`";
@@ -140,7 +141,6 @@ catalogue! {
     LimitHandles "L008" 7 422 "too many handles" "The call holds limits.handles open handles." "drop handles earlier, or raise limits.handles";
     LimitRequests "L009" 7 422 "too many requests at one time" "The call has limits.requests outbound requests open." "wait for some first, or raise limits.requests";
     LimitStack "L010" 7 422 "stack used up" "The guest recursed deeper than its stack." "recurse less";
-    LimitEmit "L011" 7 422 "too much emitted" "The call emitted all that the emit grant allows." "emit less, or raise the emit grant";
     LimitRandom "L012" 7 422 "too many random bytes" "The call drew all that the random grant allows." "draw less, or raise grants.random.per_call";
     LimitAboveCeiling "L013" 3 422 "a limit is above the operator's ceiling" "The manifest or the installation asks for more than policy/limits.toml allows." "lower the limit, or have the operator raise the ceiling";
 
@@ -256,7 +256,7 @@ catalogue! {
 
     GuestError "G001" 1 422 "the function returned its error" "The function's own typed error is in `guest_error`." "see the capsule's documentation";
     GuestTrapped "G002" 1 422 "the guest trapped" "The code reached a state that it cannot continue from; the backtrace is in `soma show`." "report it to the author with the call id";
-    GuestExit "G003" 1 422 "the guest exited with a failure" "The guest called exit with a failure status." "see the call's log";
+    GuestExit "G003" 1 422 "the guest exited" "The guest called exit instead of returning. Whatever its status, there is no result." "see the call's log";
     GuestNoResponse "G004" 1 422 "the guest sent no response" "The handler ended without setting a response." "report it to the author";
     GuestBadResponse "G005" 1 422 "the guest's response is not valid HTTP" "Status, headers or body length break the rules of HTTP." "report it to the author";
 

@@ -11,6 +11,11 @@ pub(super) fn undeclared(manifest: &Manifest, analysis: &Analysis, out: &mut Vec
     for import in &analysis.imports {
         out.extend(refusal(import, &manifest.capabilities));
     }
+    for found in &analysis.mismatched {
+        let name = crate::component::bounded(&found.interface);
+        let message = format!("`{name}` is not the interface of that name, which {}", found.what);
+        out.push(Finding::error(Code::ComponentImportType, &["capabilities"], message));
+    }
 }
 
 fn refusal(import: &Import, declared: &Declarations) -> Option<Finding> {

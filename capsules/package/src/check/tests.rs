@@ -147,7 +147,13 @@ fn a_component_without_functions_is_an_error() {
 }
 
 const SITE: &str = "package acme:site; world w { export wasi:http/incoming-handler@0.2.0; }
-    package wasi:http@0.2.0 { interface incoming-handler { handle: func(); } }";
+    package wasi:http@0.2.0 {
+        interface types { resource incoming-request; resource response-outparam; }
+        interface incoming-handler {
+            use types.{incoming-request, response-outparam};
+            handle: func(request: incoming-request, response-out: response-outparam);
+        }
+    }";
 
 #[test]
 fn a_handler_and_the_kind_http_go_together() {

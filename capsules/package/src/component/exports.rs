@@ -38,21 +38,24 @@ pub(super) fn list(resolve: &Resolve, world: WorldId) -> Vec<Export> {
         let kind = match item {
             WorldItem::Function(_) => ExportKind::Function,
             WorldItem::Type { .. } => ExportKind::Type,
-            WorldItem::Interface { .. } => interface_kind(&name),
+            WorldItem::Interface { .. } => ExportKind::of_interface(&name),
         };
         Export { name, kind }
     };
     world.exports.iter().map(of).collect()
 }
 
-/// What the host does with an exported interface of that name.
-pub(crate) fn interface_kind(name: &str) -> ExportKind {
-    if is_http_handler(name) {
-        ExportKind::HttpHandler
-    } else if name.starts_with("wasi:") || name == TOOLCHAIN_INTERFACE {
-        ExportKind::Ignored
-    } else {
-        ExportKind::Interface
+impl ExportKind {
+    /// What the host does with an exported interface of that name.
+    #[must_use]
+    pub fn of_interface(name: &str) -> Self {
+        if is_http_handler(name) {
+            Self::HttpHandler
+        } else if name.starts_with("wasi:") || name == TOOLCHAIN_INTERFACE {
+            Self::Ignored
+        } else {
+            Self::Interface
+        }
     }
 }
 

@@ -211,7 +211,7 @@ const OFFERS: &[Offer] = &[
 ];
 
 /// The names of all interfaces on offer, without versions.
-fn offered() -> Vec<String> {
+pub(super) fn offered() -> Vec<String> {
     let names = |offer: &Offer| -> Vec<String> {
         offer.interfaces.iter().map(|name| format!("{}/{name}", offer.package)).collect()
     };

@@ -156,14 +156,14 @@ fn an_http_handler_makes_its_types_without_a_capability() {
 #[test]
 fn a_handler_of_another_version_serves_nothing() {
     assert_eq!(
-        exports::interface_kind("wasi:http/incoming-handler@0.2.6"),
+        ExportKind::of_interface("wasi:http/incoming-handler@0.2.6"),
         ExportKind::HttpHandler
     );
-    assert_eq!(exports::interface_kind("wasi:http/incoming-handler@0.1.0"), ExportKind::Ignored);
-    assert_eq!(exports::interface_kind("wasi:http/incoming-handler"), ExportKind::Ignored);
-    assert_eq!(exports::interface_kind("wasi:cli/run@0.2.0"), ExportKind::Ignored);
-    assert_eq!(exports::interface_kind("exports"), ExportKind::Ignored);
-    assert_eq!(exports::interface_kind("acme:csv/convert@1.0.0"), ExportKind::Interface);
+    assert_eq!(ExportKind::of_interface("wasi:http/incoming-handler@0.1.0"), ExportKind::Ignored);
+    assert_eq!(ExportKind::of_interface("wasi:http/incoming-handler"), ExportKind::Ignored);
+    assert_eq!(ExportKind::of_interface("wasi:cli/run@0.2.0"), ExportKind::Ignored);
+    assert_eq!(ExportKind::of_interface("exports"), ExportKind::Ignored);
+    assert_eq!(ExportKind::of_interface("acme:csv/convert@1.0.0"), ExportKind::Interface);
 }
 
 #[test]
