@@ -1,13 +1,15 @@
 //! What a component can be called for: its exported functions by the names people use.
 //!
 //! A function is called by its bare name (`list-issues`) where that names one function only, and one
-//! inside an interface always by `interface.function`.
+//! inside an interface always by `interface.function`. Interfaces that toolchains and the standard
+//! export for a host of their own are not names that people call; static analysis says which.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use soma_capsule::component::ExportKind;
 use wasmtime::Engine;
-use wasmtime::component::types::{ComponentFunc, ComponentItem};
+use wasmtime::component::types::{ComponentFunc, ComponentInstance, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex, Type};
 
 /// Functions of a component that are looked at; a component with more is cut off here.
@@ -40,21 +42,33 @@ impl Exports {
                     exports.add(name.to_owned(), name, index, &function);
                 }
                 ComponentItem::ComponentInstance(instance) => {
-                    if name.starts_with("wasi:http/incoming-handler@") {
-                        exports.serves_http = true;
-                        continue;
-                    }
-                    let parent = component.get_export_index(None, name);
-                    for (inner, item) in instance.exports(engine) {
-                        let ComponentItem::ComponentFunc(function) = item.ty else { continue };
-                        let index = component.get_export_index(parent.as_ref(), inner);
-                        exports.add(dotted(name, inner), inner, index, &function);
+                    match ExportKind::of_interface(name) {
+                        ExportKind::HttpHandler => exports.serves_http = true,
+                        ExportKind::Interface => {
+                            exports.add_interface(component, engine, name, &instance);
+                        }
+                        _ => {}
                     }
                 }
                 _ => {}
             }
         }
         exports
+    }
+
+    fn add_interface(
+        &mut self,
+        component: &Component,
+        engine: &Engine,
+        name: &str,
+        instance: &ComponentInstance,
+    ) {
+        let parent = component.get_export_index(None, name);
+        for (inner, item) in instance.exports(engine) {
+            let ComponentItem::ComponentFunc(function) = item.ty else { continue };
+            let index = component.get_export_index(parent.as_ref(), inner);
+            self.add(dotted(name, inner), inner, index, &function);
+        }
     }
 
     fn add(
@@ -103,4 +117,31 @@ fn dotted(interface: &str, function: &str) -> String {
     let short = interface.rsplit_once('/').map_or(interface, |(_, name)| name);
     let short = short.split_once('@').map_or(short, |(name, _)| name);
     format!("{short}.{function}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{PoolSize, build};
+
+    #[test]
+    fn only_what_a_capsule_offers_has_a_name_to_call_it_by() {
+        let export = |name: &str| format!("(export \"{name}\" (instance $face))");
+        let names = ["acme:csv/convert@1.0.0", "wasi:cli/run@0.2.3", "exports"];
+        let text = format!(
+            r#"(component
+                (core module $m (func (export "run")))
+                (core instance $i (instantiate $m))
+                (func $run (canon lift (core func $i "run")))
+                (instance $face (export "run" (func $run)))
+                (export "start" (func $run))
+                {})"#,
+            names.map(export).concat()
+        );
+        let engine = build(PoolSize::compiler()).unwrap();
+        let component = Component::new(&engine, wat::parse_str(text).unwrap()).unwrap();
+        let exports = Exports::of(&component, &engine);
+        assert_eq!(exports.names(), ["convert.run", "run", "start"]);
+        assert!(!exports.serves_http);
+    }
 }
