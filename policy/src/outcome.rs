@@ -34,15 +34,13 @@ pub enum LimitKind {
     Requests,
     /// The guest's stack.
     Stack,
-    /// Bytes or number of emitted events.
-    Emit,
     /// Random bytes.
     Random,
 }
 
 impl LimitKind {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 11] = [
         Self::Cpu,
         Self::Wall,
         Self::Memory,
@@ -53,7 +51,6 @@ impl LimitKind {
         Self::Handles,
         Self::Requests,
         Self::Stack,
-        Self::Emit,
         Self::Random,
     ];
 
@@ -71,7 +68,6 @@ impl LimitKind {
             Self::Handles => "handles",
             Self::Requests => "requests",
             Self::Stack => "stack",
-            Self::Emit => "emit",
             Self::Random => "random",
         }
     }
@@ -90,7 +86,6 @@ impl LimitKind {
             Self::Handles => Code::LimitHandles,
             Self::Requests => Code::LimitRequests,
             Self::Stack => Code::LimitStack,
-            Self::Emit => Code::LimitEmit,
             Self::Random => Code::LimitRandom,
         }
     }

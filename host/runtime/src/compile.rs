@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
+use soma_policy::Code;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 
@@ -43,6 +44,19 @@ pub enum CompileError {
     /// The child process could not be started or spoken to.
     #[error("the compiler process failed")]
     Process(#[source] std::io::Error),
+}
+
+impl CompileError {
+    /// The stable code, where the component is at fault and not the host.
+    #[must_use]
+    pub const fn code(&self) -> Option<Code> {
+        match self {
+            Self::TooSlow(_) => Some(Code::CompileTimeout),
+            Self::TooLarge(_) => Some(Code::CompileMemory),
+            Self::Refused(_) => Some(Code::CompileFailed),
+            Self::Process(_) => None,
+        }
+    }
 }
 
 impl Compiler {

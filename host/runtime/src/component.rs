@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use parking_lot::Mutex;
-use soma_policy::Digest;
+use soma_policy::{Code, Digest};
 use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre};
 use wasmtime_wasi_http::p2::bindings::ProxyIndices;
@@ -37,6 +37,17 @@ pub(crate) enum LoadError {
     /// Linking or the cache: our side.
     #[error("the component does not load: {0}")]
     Host(String),
+}
+
+impl LoadError {
+    /// The stable code, where the package or its compilation is at fault and not the host.
+    pub(crate) fn code(&self) -> Option<Code> {
+        match self {
+            Self::Package(error) => Some(error.code()),
+            Self::Compile(error) => error.code(),
+            Self::Host(_) => None,
+        }
+    }
 }
 
 /// The place of one digest.

@@ -55,7 +55,6 @@ pub(crate) struct Meter {
     handles: Counter,
     requests: Counter,
     random: Counter,
-    emit: Counter,
     http_requests: AtomicU64,
     http_sent: AtomicU64,
     http_received: AtomicU64,
@@ -74,9 +73,8 @@ impl Meter {
             log: Counter::new(limits.log.0),
             handles: Counter::new(u64::from(limits.handles)),
             requests: Counter::new(u64::from(limits.requests)),
-            // Their own ceilings come from the grant; the views hold those.
+            // Its own ceiling comes from the grant; the view holds that.
             random: Counter::new(limits.hostcall.0),
-            emit: Counter::new(limits.output.0),
             http_requests: AtomicU64::new(0),
             http_sent: AtomicU64::new(0),
             http_received: AtomicU64::new(0),
@@ -93,7 +91,6 @@ impl Meter {
             LimitKind::Handles => Some(&self.handles),
             LimitKind::Requests => Some(&self.requests),
             LimitKind::Random => Some(&self.random),
-            LimitKind::Emit => Some(&self.emit),
             _ => None,
         }
     }

@@ -10,17 +10,23 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use soma_policy::LimitKind;
-use wasmtime::component::ResourceTableError;
+use soma_policy::{Code, LimitKind};
+use wasmtime::component::Val;
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::component::Plan;
 use crate::cpu::Metered;
+use crate::meter::Meter;
 use crate::running::{Cut, Running};
 use crate::state::Ctx;
+use crate::value::ValueCaps;
 
-/// Handles that the canonical ABI keeps for a guest, per store.
-const COMPONENT_HANDLES_MAX: usize = 4096;
+mod explain;
+
+/// Each handle that a guest may hold is counted by the engine once more while it is lent to a call.
+const HANDLE_COUNTS: usize = 2;
+/// Lent handles of a guest that holds next to none.
+const HANDLES_LENT: usize = 16;
 /// Lifting a host call's arguments may allocate this many times the bytes a call may exchange: a
 /// backstop behind the counters of our views, which say what happened.
 const HOSTCALL_FUEL_FACTOR: usize = 2;
@@ -30,8 +36,9 @@ const HOSTCALL_FUEL_FACTOR: usize = 2;
 pub(crate) enum Failure {
     /// The host ended it.
     Cut(Cut),
-    /// The guest trapped; the words carry its demangled backtrace.
-    Trapped(String),
+    /// The guest trapped; the words carry its demangled backtrace, the code a reason that has a name of
+    /// its own.
+    Trapped(Option<Code>, String),
     /// Our own code failed or panicked under the guest.
     Host(String),
 }
@@ -48,7 +55,7 @@ pub(crate) type Work<'a, T> = BoxFuture<'a, wasmtime::Result<T>>;
 impl Sandbox {
     pub(crate) fn new(engine: &wasmtime::Engine, ctx: Ctx) -> Self {
         let running = ctx.gate.running().clone();
-        let fuel = usize::try_from(running.meter.left(LimitKind::Hostcall)).unwrap_or(usize::MAX);
+        let (handles, fuel) = backstops(&running.meter);
         let mut store = Store::new(engine, ctx);
         store.limiter(|ctx| &mut ctx.limiter);
         store.set_epoch_deadline(1);
@@ -58,8 +65,8 @@ impl Sandbox {
             running.check_cpu(true).map_err(wasmtime::Error::from)?;
             Ok(UpdateDeadline::Yield(1))
         });
-        store.set_max_component_handles(COMPONENT_HANDLES_MAX);
-        store.set_hostcall_fuel(fuel.saturating_mul(HOSTCALL_FUEL_FACTOR));
+        store.set_max_component_handles(handles);
+        store.set_hostcall_fuel(fuel);
         Self { store, running }
     }
 
@@ -94,32 +101,21 @@ impl Sandbox {
             None => Err(Failure::Cut(running.cut_reason())),
             Some(Err(panic)) => Err(Failure::Host(panic_words(panic.as_ref()))),
             Some(Ok(Ok(value))) => Ok(value),
-            Some(Ok(Err(error))) => Err(explain(&running, &error)),
+            Some(Ok(Err(error))) => Err(explain::failure(&running, &error)),
         }
     }
 }
 
-/// Tells a cut, a limit of the engine, and a trap apart.
-fn explain(running: &Running, error: &wasmtime::Error) -> Failure {
-    if let Some(cut) = error.downcast_ref::<Cut>() {
-        running.cut(*cut);
-        return Failure::Cut(running.cut_reason());
-    }
-    if running.live().is_err() {
-        return Failure::Cut(running.cut_reason());
-    }
-    if let Some(wasmtime::Trap::StackOverflow) = error.downcast_ref::<wasmtime::Trap>() {
-        running.cut(Cut::Limit(LimitKind::Stack));
-        return Failure::Cut(running.cut_reason());
-    }
-    if let Some(ResourceTableError::Full) = error.downcast_ref::<ResourceTableError>() {
-        running.cut(Cut::Limit(LimitKind::Handles));
-        return Failure::Cut(running.cut_reason());
-    }
-    if error.downcast_ref::<wasmtime::PoolConcurrencyLimitError>().is_some() {
-        return Failure::Host(format!("{error:#}"));
-    }
-    Failure::Trapped(format!("{error:?}"))
+/// What the engine itself bounds, from the limits of the call: handles, and the bytes that one crossing
+/// between guest and host may make the host allocate. A result is lifted into values first, each of which
+/// costs more than its JSON: one that fits the output limit must not fail here.
+fn backstops(meter: &Meter) -> (usize, usize) {
+    let left = |kind| usize::try_from(meter.left(kind)).unwrap_or(usize::MAX);
+    let handles =
+        left(LimitKind::Handles).saturating_mul(HANDLE_COUNTS).saturating_add(HANDLES_LENT);
+    let values = left(LimitKind::Output).min(ValueCaps::NODES_MAX);
+    let result = values.saturating_mul(size_of::<Val>());
+    (handles, left(LimitKind::Hostcall).saturating_mul(HOSTCALL_FUEL_FACTOR).max(result))
 }
 
 fn panic_words(panic: &(dyn std::any::Any + Send)) -> String {

@@ -163,7 +163,7 @@ pub(super) fn summary_of(reply: &CallReply) -> Map<String, Value> {
     let fields = [
         ("call", json!(reply.call)),
         ("outcome", json!(reply.outcome)),
-        ("code", json!(reply.outcome.code())),
+        ("code", json!(reply.code.or_else(|| reply.outcome.code()))),
         ("denials", json!(reply.denials)),
         ("denials_dropped", json!(reply.denials_dropped)),
         ("usage", json!(reply.usage)),

@@ -10,6 +10,7 @@ mod call;
 mod caller;
 mod connection;
 mod fields;
+mod handed;
 mod name;
 mod upload;
 
@@ -195,6 +196,10 @@ fn unanswered(reply: &CallReply, known: bool) -> Response<Answer> {
     let code = denial.map(|denial| denial.code).or(reply.code).or_else(|| outcome.code());
     match code.unwrap_or(Code::GuestTrapped) {
         Code::InstallationUnknown => refusal(Code::HostUnknown, "no app is served at this name"),
+        // What is wrong with an installation that does not run is for its tenant.
+        _ if !known && outcome == Outcome::Denied && reply.code.is_some() => {
+            refusal(Code::HostUnknown, "no app is served at this name")
+        }
         code => {
             // A guest that ended well without an answer has still not answered.
             let status = if outcome == Outcome::Ok { 502 } else { outcome.http_status() };

@@ -33,8 +33,8 @@ pub(crate) enum Done {
     Streamed,
     /// The arguments do not fit the function.
     BadInput(Code, String),
-    /// The component cannot be made ready.
-    Unready(String),
+    /// The component cannot be made ready; the code says more where the package is at fault.
+    Unready(Option<Code>, String),
     /// It did not return.
     Failed(Failure),
 }
@@ -65,9 +65,11 @@ impl Parts {
             Done::BadInput(code, words) => {
                 Self { code: Some(code), ..worded(Outcome::GuestError, words) }
             }
-            Done::Unready(words) => worded(Outcome::HostFailure, words),
+            Done::Unready(code, words) => Self { code, ..worded(Outcome::HostFailure, words) },
             Done::Failed(Failure::Cut(cut)) => Self::bare(of_cut(cut)),
-            Done::Failed(Failure::Trapped(words)) => worded(Outcome::Trapped, words),
+            Done::Failed(Failure::Trapped(code, words)) => {
+                Self { code, ..worded(Outcome::Trapped, words) }
+            }
             Done::Failed(Failure::Host(words)) => worded(Outcome::HostFailure, words),
         }
     }

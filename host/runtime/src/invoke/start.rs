@@ -21,6 +21,7 @@ use crate::calls::Taken;
 use crate::component::{LoadError, Loaded, Plan};
 use crate::gate::Gate;
 use crate::host::Host;
+use crate::installations::Snapshot;
 use crate::journal::JournalError;
 use crate::lease::Reservation;
 use crate::linker::Interfaces;
@@ -73,7 +74,7 @@ impl Host {
         let call = ask.id.unwrap_or_else(|| CallId::from_u128(self.clock().fresh_id()));
         let key = ask.key.clone();
         self.admit(call, ask, output).await.map_err(|refusal| {
-            if let Refusal::Denied(denial) = &refusal {
+            if let Refusal::Denied(denial) | Refusal::Invalid(denial) = &refusal {
                 // A call that starts has its denials in its receipt; one that does not is counted.
                 self.journal().denied(&key, denial);
             }
@@ -92,7 +93,7 @@ impl Host {
         }
         let snapshot = self.snapshot();
         let installation = snapshot.running(&ask.key).cloned();
-        let installation = installation.ok_or_else(|| not_installed(&ask.key))?;
+        let installation = installation.ok_or_else(|| not_running(&snapshot, &ask.key))?;
         let policy = snapshot.policy.clone();
         let now = self.clock().now();
         let authorised = authorise(
@@ -264,11 +265,11 @@ impl Started {
         let interfaces = Interfaces::declared(&self.installation, loaded.exports.serves_http);
         let plan = match loaded.plan(self.host.components().linkers(), interfaces) {
             Ok(plan) => plan,
-            Err(error) => return Done::Unready(format!("{error:#}")),
+            Err(error) => return Done::Unready(None, format!("{error:#}")),
         };
         let ctx = match Ctx::new(self).await {
             Ok(ctx) => ctx,
-            Err(words) => return Done::Unready(words),
+            Err(words) => return Done::Unready(None, words),
         };
         let sandbox = Sandbox::new(self.host.components().engine(), ctx);
         let left = self.running.deadline.saturating_sub(self.host.clock().monotonic());
@@ -277,12 +278,14 @@ impl Started {
 }
 
 fn unready(error: LoadError) -> Done {
-    Done::Unready(error.to_string())
+    Done::Unready(error.code(), error.to_string())
 }
 
 /// Why a call does not start.
 pub(super) enum Refusal {
     Denied(Box<Denial>),
+    /// The installation is there and what it consists of is refused: its file, its package.
+    Invalid(Box<Denial>),
     Busy(String),
     Taken(Taken),
     Unrecorded(JournalError),
@@ -317,6 +320,11 @@ impl Refusal {
                 };
                 CallReply { denials: vec![*denial], ..CallReply::refused(call, outcome) }
             }
+            Self::Invalid(denial) => CallReply {
+                code: Some(denial.code),
+                denials: vec![*denial],
+                ..CallReply::refused(call, Outcome::Denied)
+            },
             Self::Busy(words) => CallReply::refused(call, Outcome::Busy).with_detail(words),
             Self::Unrecorded(error) => {
                 CallReply::refused(call, Outcome::HostFailure).with_detail(error.to_string())
@@ -326,6 +334,15 @@ impl Refusal {
             }
         }
     }
+}
+
+/// An installation that is there and does not run says why; one that is not there is unknown.
+fn not_running(snapshot: &Snapshot, key: &InstallationKey) -> Refusal {
+    let problem = snapshot.entry(key).and_then(|entry| entry.problems.first());
+    let Some(problem) = problem else { return not_installed(key).into() };
+    let denial = Denial::new(problem.code, Layer::Grant, format!("call {key}"), &problem.what);
+    let remedy = problem.remedy.clone().unwrap_or_else(|| problem.code.entry().remedy.to_owned());
+    Refusal::Invalid(Box::new(denial.fix(remedy)))
 }
 
 fn not_installed(key: &InstallationKey) -> Denial {

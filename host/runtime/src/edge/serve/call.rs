@@ -1,14 +1,15 @@
 //! A request of a served capsule as a call: the guest's side.
 //!
 //! The guest must set a response and finish the body that it opens. Upstream ends the body of a store that is dropped as
-//! if it were complete, so what is left open in the table after the guest returned is looked for here.
+//! if it were complete, so what is left open in the table after the guest returned is looked for here, and so is a body
+//! that it gave up: what the client did not get whole is not recorded as if it were.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::future::{BoxFuture, FutureExt as _};
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use hyper::body::Incoming;
+use parking_lot::Mutex;
 use soma_policy::{Caller, Code, InstallationKey};
 use tokio::sync::oneshot;
 use wasmtime::Store;
@@ -16,12 +17,14 @@ use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::p2::body::{HostOutgoingBody, HyperOutgoingBody};
 
 use super::fields;
+use super::handed::{Left, Owed, hand_over};
 use super::upload::Upload;
 use crate::component::Plan;
 use crate::host::Host;
 use crate::invoke::{Ask, CallReply, Done};
 use crate::output::Output;
 use crate::running::Running;
+use crate::sandbox::Failure;
 use crate::state::Ctx;
 
 /// What a guest set as its answer.
@@ -46,6 +49,28 @@ pub(crate) enum ServeFault {
     /// An `outgoing-body` was neither finished nor dropped.
     #[error("the capsule returned without finishing its response body")]
     UnfinishedBody,
+    /// The body was dropped, or is not as long as `content-length` says.
+    #[error("the capsule gave up its response body, or it is not of the length that was stated")]
+    GivenUp,
+}
+
+impl ServeFault {
+    const fn code(self) -> Code {
+        match self {
+            Self::NoResponse => Code::GuestNoResponse,
+            Self::UnfinishedBody | Self::GivenUp => Code::GuestBadResponse,
+        }
+    }
+
+    fn into_done(self) -> Done {
+        Done::Failed(Failure::Trapped(Some(self.code()), self.to_string()))
+    }
+}
+
+/// What the guest has set so far.
+enum Answered {
+    Response(Left),
+    Error,
 }
 
 impl Served {
@@ -95,31 +120,50 @@ async fn handle(
     };
     let instance = plan.pre.instantiate_async(&mut *store).await?;
     let proxy = indices.load(&mut *store, &instance)?;
-    let answered = Arc::new(AtomicBool::new(false));
-    let failed = Arc::new(AtomicBool::new(false));
-    let (set, error) = (Arc::clone(&answered), Arc::clone(&failed));
+    let head_only = request.method() == Method::HEAD;
+    let answered = Arc::new(Mutex::new(None));
+    let set = Arc::clone(&answered);
     let answer = move |response: Result<Response<HyperOutgoingBody>, ErrorCode>| {
-        set.store(true, Ordering::Relaxed);
-        error.store(response.is_err(), Ordering::Relaxed);
+        let (head, left) = match response {
+            Err(_) => (Head::Error, Answered::Error),
+            Ok(response) => {
+                let (parts, body) = response.into_parts();
+                let (body, left) = hand_over(body, owed(&parts, head_only));
+                (Head::Response(Response::from_parts(parts, body)), Answered::Response(left))
+            }
+        };
+        *set.lock() = Some(left);
         // The client may have gone by now; then the call is being cut.
-        let _ = send.send(response.map_or(Head::Error, Head::Response));
+        let _ = send.send(head);
     };
     let mut view = crate::capability::http::view(store.data_mut());
     let request = view.new_incoming_request(scheme, request)?;
     let out = view.new_response_outparam_from_callback(answer)?;
     proxy.wasi_http_incoming_handler().call_handle(&mut *store, request, out).await?;
-    if !answered.load(Ordering::Relaxed) {
-        return Err(ServeFault::NoResponse.into());
-    }
-    if failed.load(Ordering::Relaxed) {
-        return Ok(Done::GuestError(serde_json::json!(
-            "the capsule answered with an error of its own"
-        )));
-    }
+    let answered = answered.lock().take();
+    let left = match answered {
+        None => return Ok(ServeFault::NoResponse.into_done()),
+        Some(Answered::Error) => {
+            let words = "the capsule answered with an error of its own";
+            return Ok(Done::GuestError(serde_json::json!(words)));
+        }
+        Some(Answered::Response(left)) => left,
+    };
     if holds_open_body(store.data_mut()) {
-        return Err(ServeFault::UnfinishedBody.into());
+        return Ok(ServeFault::UnfinishedBody.into_done());
+    }
+    if left.is_broken() {
+        return Ok(ServeFault::GivenUp.into_done());
     }
     Ok(Done::Streamed)
+}
+
+fn owed(parts: &http::response::Parts, head_only: bool) -> Owed {
+    match super::stated_length(&parts.headers) {
+        _ if head_only || super::has_no_body(parts.status) => Owed::Nothing,
+        Some(bytes) => Owed::Exactly(bytes),
+        None => Owed::Whole,
+    }
 }
 
 fn holds_open_body(ctx: &mut Ctx) -> bool {
