@@ -23,6 +23,7 @@ pub(crate) mod kv;
 pub(crate) mod logging;
 pub(crate) mod random;
 pub(crate) mod secret;
+mod tenant;
 pub(crate) mod tool;
 
 #[cfg(test)]

@@ -1,26 +1,20 @@
 //! How the operations of one call reach the disk: decided, recorded, bounded, and counted while they cannot be stopped.
 //!
 //! Every operation takes a permit of the gate. What changes anything waits until the call's start record is durable.
-//! The work runs on a blocking thread, at most `AT_ONCE` of one tenant at a time; it holds a drain guard, so that a kill
-//! which lets go of the guest still lists it, and the CPU time it takes is the call's. Work that has not begun when its
-//! call ends never begins.
+//! The work runs on a blocking thread, in the turn of its tenant; it holds a drain guard, so that a kill which lets go of
+//! the guest still lists it, and the CPU time it takes is the call's.
 
 use super::fault::Fault;
 use super::refusal::{capability, denial, nearest};
 use super::slots::{Hold, Slots};
 use super::volume::Mount;
-use crate::cpu::thread_cpu_ns;
+use crate::capability::tenant::{Turns, Unfinished};
 use crate::gate::{Gate, Permit, Refused};
 use crate::running::{Cut, Running};
 use soma_policy::{FileOp, FileRequest, HostCall, Label};
 use soma_wit::standard::filesystem::types::ErrorCode;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
-use tokio_util::task::AbortOnDropHandle;
 use wasmtime_wasi::p2::FsError;
-
-/// Blocking operations of one tenant at one time.
-pub(crate) const AT_ONCE: usize = 4;
 
 /// Why an operation did not happen, or not to its end.
 #[derive(Debug)]
@@ -63,16 +57,25 @@ impl From<Stop> for FsError {
     }
 }
 
+impl From<Unfinished> for Stop {
+    fn from(unfinished: Unfinished) -> Self {
+        match unfinished {
+            Unfinished::Cut(cut) => Self::Cut(cut),
+            Unfinished::Lost => Self::Lost,
+        }
+    }
+}
+
 /// What one tenant's calls share.
 #[derive(Debug)]
 pub(crate) struct Tenant {
-    permits: Arc<Semaphore>,
+    turns: Turns,
     slots: Arc<Slots>,
 }
 
 impl Tenant {
-    pub(crate) fn new(host: &Arc<Slots>) -> Arc<Self> {
-        Arc::new(Self { permits: Arc::new(Semaphore::new(AT_ONCE)), slots: Slots::tenant(host) })
+    pub(crate) fn new(host: &Arc<Slots>) -> Self {
+        Self { turns: Turns::default(), slots: Slots::tenant(host) }
     }
 
     /// Does blocking `work` for `running`, in turn.
@@ -81,23 +84,7 @@ impl Tenant {
         running: &Arc<Running>,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Stop> {
-        let turn = tokio::select! {
-            biased;
-            () = running.token().cancelled() => return Err(running.cut_reason().into()),
-            turn = Arc::clone(&self.permits).acquire_owned() => turn.map_err(|_| Stop::Lost)?,
-        };
-        let draining = running.drain_guard();
-        let call = Arc::clone(running);
-        let task = tokio::task::spawn_blocking(move || {
-            let _until_done = (turn, draining);
-            call.live()?;
-            let from = thread_cpu_ns();
-            let done = work();
-            let spent = thread_cpu_ns().saturating_sub(from);
-            call.meter.cpu.charge(spent);
-            Ok(done)
-        });
-        AbortOnDropHandle::new(task).await.unwrap_or(Err(Stop::Lost))
+        Ok(self.turns.block(running, work).await?)
     }
 }
 

@@ -12,6 +12,7 @@ use super::slots::Slots;
 use super::view::FilesState;
 use super::volume::{INODES_MAX, Mount, Volume};
 use super::walk::open_dir;
+use crate::capability::tenant::PerTenant;
 use crate::gate::Gate;
 use crate::running::Cut;
 use cap_std::fs::Dir;
@@ -25,8 +26,6 @@ use tokio::sync::OnceCell;
 
 /// Volumes kept open while nobody uses them.
 const IDLE_MAX: usize = 512;
-/// Tenants remembered while none of their calls runs.
-const TENANTS_MAX: usize = 1024;
 
 /// Why a call does not get its files.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +53,7 @@ type Shared = Arc<OnceCell<Arc<Volume>>>;
 pub(crate) struct Volumes {
     folder: Arc<Dir>,
     open: Mutex<HashMap<Key, Shared>>,
-    tenants: Mutex<HashMap<OrgId, Arc<Tenant>>>,
+    tenants: PerTenant<Tenant>,
     slots: Arc<Slots>,
     idle_max: usize,
 }
@@ -71,7 +70,7 @@ impl Volumes {
             idle_max,
             folder: Arc::new(folder),
             open: Mutex::default(),
-            tenants: Mutex::default(),
+            tenants: PerTenant::default(),
             slots: Slots::host(),
         }
     }
@@ -135,12 +134,7 @@ impl Volumes {
     }
 
     fn tenant(&self, org: &OrgId) -> Arc<Tenant> {
-        let mut tenants = self.tenants.lock();
-        if tenants.len() >= TENANTS_MAX && !tenants.contains_key(org) {
-            tenants.retain(|_, tenant| Arc::strong_count(tenant) > 1);
-        }
-        let tenant = tenants.entry(org.clone()).or_insert_with(|| Tenant::new(&self.slots));
-        Arc::clone(tenant)
+        self.tenants.get(org, || Tenant::new(&self.slots))
     }
 }
 

@@ -1,27 +1,23 @@
-//! The key-value store as calls use it: each operation with a permit, on a bounded number of threads, charged to its call.
+//! The key-value store as calls use it: each operation with a permit, in the turn of its tenant, charged to its call.
 //!
-//! redb blocks; so its work runs beside the guests' threads, a few at a time. A kill drops the wait at once. Work that was
-//! begun goes on to its end (a transaction is whole or not at all) and is counted as still draining until then.
+//! redb blocks; so its work runs beside the guests' threads, a few of each tenant at a time. A kill drops the wait at
+//! once. Work that was begun goes on to its end: a transaction is whole or not at all.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use soma_policy::KvRequest;
-use tokio::sync::Semaphore;
 
 use super::keyspace::{Change, Keyspace, KvError, Page, Space};
-use crate::cpu::thread_cpu_ns;
+use crate::capability::tenant::{PerTenant, Turns, Unfinished};
 use crate::gate::Permit;
 use crate::running::{Cut, Running};
-
-/// Operations that run at one time, over all calls of the host.
-const AT_ONE_TIME: usize = 4;
 
 /// The key-value store of one home.
 #[derive(Clone)]
 pub(crate) struct KvStore {
     keyspace: Arc<Keyspace>,
-    slots: Arc<Semaphore>,
+    tenants: Arc<PerTenant<Turns>>,
 }
 
 /// What an operation gives: cut, refused by the store, or done.
@@ -31,7 +27,7 @@ impl KvStore {
     /// Opens the store in `file`, or makes it.
     pub(crate) fn open(file: &Path) -> Result<Self, KvError> {
         let keyspace = Arc::new(Keyspace::open(file)?);
-        Ok(Self { keyspace, slots: Arc::new(Semaphore::new(AT_ONE_TIME)) })
+        Ok(Self { keyspace, tenants: Arc::default() })
     }
 
     /// Bytes that a bucket of a call's installation holds, as its quota counts them.
@@ -123,28 +119,12 @@ impl KvStore {
         running: &Arc<Running>,
         work: impl FnOnce(&Keyspace) -> Result<T, KvError> + Send + 'static,
     ) -> Done<T> {
-        running.live()?;
         let keyspace = self.keyspace.clone();
-        let slots = self.slots.clone();
-        let call = running.clone();
-        let worked = async move {
-            // The store is never closed, so a slot comes.
-            let slot = slots.acquire_owned().await.ok();
-            call.live()?;
-            let draining = call.drain_guard();
-            let done = tokio::task::spawn_blocking(move || {
-                let from = thread_cpu_ns();
-                let done = work(&keyspace);
-                call.meter.cpu.charge(thread_cpu_ns().saturating_sub(from));
-                drop((slot, draining));
-                done
-            });
-            done.await.map_err(|_| Cut::Interrupted)
-        };
-        tokio::select! {
-            biased;
-            () = running.token().cancelled() => Err(running.cut_reason()),
-            done = worked => done,
+        let turns = self.tenants.get(&running.installation.key.org, Turns::default);
+        match turns.block(running, move || work(&keyspace)).await {
+            Ok(done) => Ok(done),
+            Err(Unfinished::Cut(cut)) => Err(cut),
+            Err(Unfinished::Lost) => Err(Cut::Interrupted),
         }
     }
 }

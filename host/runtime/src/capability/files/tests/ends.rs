@@ -1,9 +1,9 @@
 //! How calls end among their files: killed, never recorded, at a limit, waiting for a turn.
 
-use super::super::lane::AT_ONCE;
 use super::call::{call, never_recorded};
 use super::guest::{Guest, cut, lend};
 use super::{Bench, used};
+use crate::capability::tenant::AT_ONCE;
 use crate::running::Cut;
 use soma_policy::LimitKind;
 use soma_wit::standard::filesystem::types::{

@@ -41,7 +41,7 @@ impl Guest {
     }
 
     pub(super) fn of(bench: Bench, access: &str, bytes: u64, call: Call) -> Self {
-        let tenant = Tenant::new(&Arc::new(Slots::new(100_000, None)));
+        let tenant = Arc::new(Tenant::new(&Arc::new(Slots::new(100_000, None))));
         let mount = Arc::new(Mount {
             readable: access != "write",
             ..Arc::into_inner(bench.mount(access != "read", bytes, 20)).unwrap()
