@@ -12,6 +12,10 @@ use soma_policy::Timestamp;
 pub trait Clock: Send + Sync + 'static {
     /// Wall time in milliseconds since the Unix epoch.
     fn now(&self) -> Timestamp;
+    /// The same as exactly as the clock tells it.
+    fn wall(&self) -> Duration {
+        Duration::from_millis(self.now().0)
+    }
     /// Time since some fixed moment; never goes back.
     fn monotonic(&self) -> Duration;
     /// A fresh UUIDv7 as a number.
@@ -43,11 +47,14 @@ impl Default for SystemClock {
 }
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
     fn now(&self) -> Timestamp {
+        Timestamp(u64::try_from(self.wall().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    fn wall(&self) -> Duration {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        let millis = since.map_or(0, |elapsed| elapsed.as_millis());
-        Timestamp(u64::try_from(millis).unwrap_or(u64::MAX))
+        since.unwrap_or_default()
     }
 
     fn monotonic(&self) -> Duration {

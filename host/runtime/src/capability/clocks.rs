@@ -22,10 +22,8 @@ use crate::state::Ctx;
 
 /// One step of a coarse clock.
 const COARSE: Duration = Duration::from_millis(1);
-/// One step of a precise monotonic clock.
+/// One step of a precise clock.
 const PRECISE: Duration = Duration::from_nanos(1);
-/// The wall clock of the host has this step, granted or not.
-const WALL: Duration = Duration::from_millis(1);
 /// Timers that a call may hold at one time.
 const TIMERS_MAX: u32 = 128;
 /// The longest wait. No call lives as long.
@@ -86,9 +84,12 @@ impl ClocksView<'_> {
     /// Time since the call started, in whole steps.
     fn elapsed(&self) -> u64 {
         let since = self.clock.monotonic().saturating_sub(self.running.started);
-        let nanos = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX);
-        let step = u64::try_from(self.step().as_nanos()).unwrap_or(1).max(1);
-        nanos - nanos % step
+        u64::try_from(self.whole_steps(since).as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    fn whole_steps(&self, time: Duration) -> Duration {
+        let within = time.subsec_nanos() % self.step().subsec_nanos().max(1);
+        time.saturating_sub(Duration::from_nanos(u64::from(within)))
     }
 
     fn timer(&mut self, wait: Duration) -> Result<Resource<DynPollable>> {
@@ -126,11 +127,11 @@ impl monotonic_clock::Host for ClocksView<'_> {
 impl wall_clock::Host for ClocksView<'_> {
     fn now(&mut self) -> Result<wall_clock::Datetime> {
         self.running.live()?;
-        Ok(datetime(Duration::from_millis(self.clock.now().0)))
+        Ok(datetime(self.whole_steps(self.clock.wall())))
     }
 
     fn resolution(&mut self) -> Result<wall_clock::Datetime> {
-        Ok(datetime(WALL))
+        Ok(datetime(self.step()))
     }
 }
 
@@ -169,16 +170,20 @@ mod tests {
     const COARSE_GRANTS: &str = "";
     const PRECISE_GRANTS: &str = "[clocks]\nprecise = true";
 
-    /// Stands at 5.7 ms after the start of the call.
+    /// Stands at 5.700001 ms after the start of the call.
     struct Fine;
 
     impl Clock for Fine {
         fn now(&self) -> soma_policy::Timestamp {
-            soma_policy::Timestamp(0)
+            soma_policy::Timestamp(1_005)
+        }
+
+        fn wall(&self) -> Duration {
+            Duration::from_nanos(1_005_700_001)
         }
 
         fn monotonic(&self) -> Duration {
-            Duration::from_millis(crate::capability::rig::START.0) + Duration::from_micros(5_700)
+            Duration::from_millis(crate::capability::rig::START.0) + Duration::from_nanos(5_700_001)
         }
 
         fn fresh_id(&self) -> u128 {
@@ -201,10 +206,31 @@ mod tests {
 
     #[test]
     fn precise_time_needs_its_grant() {
-        assert_eq!(monotonic(PRECISE_GRANTS), (5_700_000, 1));
+        assert_eq!(monotonic(PRECISE_GRANTS), (5_700_001, 1));
         let mut rig = Rig::declaring(PRECISE_GRANTS);
         let resolution = monotonic_clock::Host::resolution(&mut ClocksView::of(rig.ctx()));
         assert_eq!(resolution.unwrap(), 1_000_000);
+    }
+
+    #[test]
+    fn the_wall_clock_has_the_steps_that_are_granted() {
+        for (grants, nanoseconds, step) in
+            [(COARSE_GRANTS, 5_000_000, 1_000_000), (PRECISE_GRANTS, 5_700_001, 1)]
+        {
+            let mut rig = Rig::granting(grants);
+            let mut view = ClocksView::of(rig.ctx());
+            view.clock = &Fine;
+            let now = wall_clock::Host::now(&mut view).unwrap();
+            assert_eq!((now.seconds, now.nanoseconds), (1, nanoseconds));
+            assert_eq!(wall_clock::Host::resolution(&mut view).unwrap().nanoseconds, step);
+        }
+    }
+
+    #[test]
+    fn the_machines_clock_tells_parts_of_a_microsecond() {
+        let clock = crate::clock::SystemClock::new();
+        let mut moments = (0..1_000).map(|_| clock.monotonic());
+        assert!(moments.any(|moment| moment.subsec_nanos() % 1_000 != 0));
     }
 
     #[test]
