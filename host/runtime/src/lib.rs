@@ -26,6 +26,8 @@ mod capability;
 mod component;
 mod cpu;
 mod exports;
+#[cfg(test)]
+mod fuzz;
 mod gate;
 mod host;
 mod invoke;
