@@ -3,7 +3,9 @@
 //! What a tenant gives is in `grant.rs`; whether a request is right is in `decide.rs`.
 
 mod declaration;
+mod label;
 mod parts;
+mod place;
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,7 +18,9 @@ pub use declaration::{
     FilesDeclaration, HttpDeclaration, KvDeclaration, LoggingDeclaration, RandomDeclaration,
     SecretDeclaration, ServeDeclaration, ToolDeclaration,
 };
-pub use parts::{Access, ConfigKey, GuestPath, Label, LabelSet, SecretPlace, SecretSlot, Transfer};
+pub use label::{Label, LabelSet};
+pub use parts::{Access, ConfigKey, GuestPath, Transfer};
+pub use place::{SecretPlace, SecretSlot};
 
 use crate::id::{CapabilityName, IdError};
 use crate::suggest::did_you_mean;

@@ -27,7 +27,7 @@ pub(crate) const DECLARED: &str = r#"
     quota = "4 MiB"
     optional = true
     [files.work]
-    mount = "/work"
+    mount = "/desk"
     access = "read-write"
     quota = "1 MiB"
     inodes = 10

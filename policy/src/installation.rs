@@ -5,6 +5,7 @@
 
 mod compile;
 mod narrow;
+mod right;
 mod rights;
 mod spec;
 
@@ -14,10 +15,11 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use semver::Version;
 
-pub use rights::{
-    BudgetRight, ClocksRight, ConfigRight, EmitRight, FilesRight, HttpRight, InterfaceState,
-    KvRight, LoggingRight, RandomRight, Right, Rights, SecretRight, ServeRight, ToolRight,
+pub use right::{
+    BudgetRight, ClocksRight, ConfigRight, EmitRight, FilesRight, HttpRight, KvRight, LoggingRight,
+    RandomRight, Right, SecretRight, ServeRight, ToolRight,
 };
+pub use rights::{InterfaceState, Rights};
 pub use spec::{Budget, InstallationSpec, OfferSpec, OnUpdate};
 
 use crate::amount::Money;

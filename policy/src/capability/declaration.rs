@@ -212,7 +212,7 @@ mod tests {
             quota = "4 MiB"
             optional = true
             [files.work]
-            mount = "/work"
+            mount = "/desk"
             access = "read"
             quota = "1 MiB"
             inodes = 10

@@ -70,7 +70,7 @@ fn without_a_permit_for_host_calls_each_is_denied() {
         KvRequest::new("cache", KvOperation::Set, "k"),
     );
     let config = ConfigRequest::new("k");
-    let file = crate::FileRequest::canonical(crate::FileOp::Read, "/work/x").unwrap();
+    let file = crate::FileRequest::canonical(crate::FileOp::Read, "/desk/x").unwrap();
     let tool = crate::ToolRequest::new("csv", "f", crate::LabelSet::EMPTY);
     let (secret, emit) = (crate::SecretRequest::new("token"), crate::EmitRequest::new("no such!"));
     let request = http("api.github.com");
@@ -99,7 +99,7 @@ fn every_action_can_be_permitted_by_its_parameters() {
         ),
         ("kv.read", "context.key == \"etag/1\" && resource.name == \"cache\""),
         ("tool.call", "context.capsule == \"acme/csv\" && context.function == \"to-json\""),
-        ("files.read", "context.path == \"/work/x\" && context.operation == \"read\""),
+        ("files.read", "context.path == \"/desk/x\" && context.operation == \"read\""),
         ("config.get", "context.key == \"region\" && principal.tenant == \"local\""),
         ("secret.use", "resource in Capability::\"secret\" && principal in Publisher::\"acme\""),
         ("emit.publish", "resource == Capability::\"emit.rows\" && principal in Org::\"local\""),
@@ -116,7 +116,7 @@ fn every_action_can_be_permitted_by_its_parameters() {
         );
         let (kv, config) =
             (KvRequest::new("cache", KvOperation::Get, "etag/1"), ConfigRequest::new("region"));
-        let file = crate::FileRequest::canonical(crate::FileOp::Read, "/work/x").unwrap();
+        let file = crate::FileRequest::canonical(crate::FileOp::Read, "/desk/x").unwrap();
         let tool = crate::ToolRequest::new("csv", "to-json", crate::LabelSet::EMPTY);
         let (secret, emit) = (crate::SecretRequest::new("token"), crate::EmitRequest::new("rows"));
         let request = http("api.github.com");

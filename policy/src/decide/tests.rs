@@ -71,7 +71,7 @@ fn a_request_within_the_grant_is_permitted_by_its_entry() {
         door.kv(&KvRequest::new("cache", KvOperation::Get, "etag/acme/1")).unwrap().name().as_str(),
         "cache"
     );
-    assert!(door.files(&FileRequest::canonical(FileOp::Read, "/work/a").unwrap()).is_ok());
+    assert!(door.files(&FileRequest::canonical(FileOp::Read, "/desk/a").unwrap()).is_ok());
     assert!(door.tool(&ToolRequest::new("csv", "to-json", LabelSet::EMPTY)).is_ok());
     assert!(door.emit(&EmitRequest::new("rows")).is_ok());
     assert!(door.secret(&SecretRequest::new("token")).is_ok());
@@ -159,7 +159,7 @@ fn what_is_declared_and_left_out_names_the_table_to_add() {
         Code::NotGranted,
         "[grants.kv.cache]",
     );
-    let file = FileRequest::canonical(FileOp::Read, "/work/x").unwrap();
+    let file = FileRequest::canonical(FileOp::Read, "/desk/x").unwrap();
     says(&door.files(&file).unwrap_err(), Layer::Grant, Code::NotGranted, "[grants.files.work]");
     says(
         &door.tool(&ToolRequest::new("csv", "to-json", LabelSet::EMPTY)).unwrap_err(),
@@ -218,7 +218,7 @@ fn kv_files_tools_and_config_name_what_they_lack() {
         "access = \"read-write\"",
     );
     says(&kv(KvOperation::Get, &"k".repeat(2000)), Layer::Operator, Code::KvKey, "shorter");
-    let write = FileRequest::canonical(FileOp::Create, "/work/a").unwrap();
+    let write = FileRequest::canonical(FileOp::Create, "/desk/a").unwrap();
     says(&door.files(&write).unwrap_err(), Layer::Grant, Code::FilesAccess, "[grants.files.work]");
     let none = LabelSet::EMPTY;
     says(
@@ -253,7 +253,7 @@ fn a_manifest_that_only_reads_refuses_writing_on_its_own_layer() {
     let door = door(&installation(&reads, &format!("{GRANTED}\n{MORE}")));
     let kv = KvRequest::new("cache", KvOperation::Delete, "etag/acme/1");
     says(&door.kv(&kv).unwrap_err(), Layer::Manifest, Code::KvAccess, "[capabilities.kv.cache]");
-    let write = FileRequest::canonical(FileOp::Delete, "/work/a").unwrap();
+    let write = FileRequest::canonical(FileOp::Delete, "/desk/a").unwrap();
     says(
         &door.files(&write).unwrap_err(),
         Layer::Manifest,
@@ -269,7 +269,7 @@ fn labelled_data_stays_out_of_sinks_that_are_not_cleared() {
     let closed = installation(DECLARED, &format!("{GRANTED}\n{read_write}"));
     let request = http("GET", "api.github.com", "/repos/acme/web/issues");
     let kv = KvRequest::new("cache", KvOperation::Set, "etag/acme/1");
-    let file = FileRequest::canonical(FileOp::Write, "/work/a").unwrap();
+    let file = FileRequest::canonical(FileOp::Write, "/desk/a").unwrap();
     says(
         &closed.allow_http(&request, secret).unwrap_err(),
         Layer::Grant,
@@ -326,7 +326,7 @@ fn the_question_without_a_call_has_the_same_answer() {
         KvRequest::new("cache", KvOperation::Get, "etag/acme/1"),
         ToolRequest::new("csv", "to-json", LabelSet::EMPTY),
     );
-    let file = FileRequest::canonical(FileOp::Read, "/work").unwrap();
+    let file = FileRequest::canonical(FileOp::Read, "/desk").unwrap();
     let request = http("GET", "api.github.com", "/repos/acme/web/issues");
     for call in [
         HostCall::Http(&request),

@@ -73,7 +73,7 @@ fn each_interface_is_granted_denying_or_absent() {
     assert_eq!(rights.logging_per_call().unwrap().0, 65_536);
     assert_eq!((rights.emits()[0].events(), rights.emits()[0].per_call().0), (100, 1 << 20));
     assert_eq!((rights.files()[0].inodes(), rights.files()[0].quota().0), (10, 1 << 20));
-    assert_eq!(rights.files()[0].mount().as_str(), "/work");
+    assert_eq!(rights.files()[0].mount().as_str(), "/desk");
     assert_eq!(rights.kv()[0].quota().0, 4 << 20);
     assert_eq!(rights.tool_capsules().count(), 1);
     let rights = some.rights();
