@@ -20,7 +20,8 @@ const VALIDATION_FAILED: &str = include_str!("../fixtures/github/validation-fail
 const RATE_LIMITED: &str = include_str!("../fixtures/github/rate-limited.json");
 const FORBIDDEN: &str = include_str!("../fixtures/github/forbidden.json");
 
-const ETAG: &str = "W/\"a18c3bded88eb5dbb5c849a489412bf3\"";
+/// The ETag of the first page.
+pub const ETAG: &str = "W/\"a18c3bded88eb5dbb5c849a489412bf3\"";
 const JSON: (&str, &str) = ("content-type", "application/json; charset=utf-8");
 
 /// Starts it.
@@ -54,6 +55,9 @@ fn answer(request: &Seen) -> Answer {
 }
 
 fn first_page(request: &Seen) -> Answer {
+    if request.header("if-none-match") == ETAG {
+        return whole(304, &[("etag", ETAG)], "");
+    }
     let size = request.query("per_page").unwrap_or("30");
     let next = format!(
         "<https://api.github.com/repositories/1296269/issues?per_page={size}&page=2>; rel=\"next\", \

@@ -4,16 +4,36 @@
 use serde::Deserialize;
 use soma_sdk::http::{Error, Method, Request, Response};
 
+use crate::cache::{self, Answer};
 use crate::{GithubError, Refusal};
 
 pub(crate) const ORIGIN: &str = "https://api.github.com";
 
-pub(crate) fn get(path: &str) -> Result<Response, GithubError> {
-    exchange(request(Method::Get, path))
+/// Reads a path, or learns that it is what it was.
+pub(crate) fn get(path: &str) -> Result<Answer, GithubError> {
+    let Some(kept) = cache::kept(path) else { return fetched(path, request(Method::Get, path)) };
+    let conditional = request(Method::Get, path).header("if-none-match", &kept.etag);
+    let response = conditional.send().map_err(unreachable)?;
+    match response.status {
+        304 => Ok(kept.answer),
+        _ => taken(path, response),
+    }
 }
 
-pub(crate) fn post(path: &str, body: Vec<u8>) -> Result<Response, GithubError> {
-    exchange(request(Method::Post, path).header("content-type", "application/json").body(body))
+fn fetched(path: &str, request: Request) -> Result<Answer, GithubError> {
+    taken(path, request.send().map_err(unreachable)?)
+}
+
+fn taken(path: &str, response: Response) -> Result<Answer, GithubError> {
+    let response = accepted(response)?;
+    cache::keep(path, &response);
+    Ok(response.into())
+}
+
+pub(crate) fn post(path: &str, body: Vec<u8>) -> Result<Answer, GithubError> {
+    let request =
+        request(Method::Post, path).header("content-type", "application/json").body(body);
+    accepted(request.send().map_err(unreachable)?).map(Answer::from)
 }
 
 fn request(method: Method, path: &str) -> Request {
@@ -23,8 +43,7 @@ fn request(method: Method, path: &str) -> Request {
         .header("user-agent", "soma-github")
 }
 
-fn exchange(request: Request) -> Result<Response, GithubError> {
-    let response = request.send().map_err(unreachable)?;
+fn accepted(response: Response) -> Result<Response, GithubError> {
     match response.status {
         200 | 201 => Ok(response),
         _ => Err(refusal(&response)),

@@ -67,14 +67,14 @@ pub(crate) fn list(repo: &Repository, state: Wanted, limit: u32) -> Result<Page,
 
 /// One page: its issues, and where the next page is.
 fn fetch(path: &str) -> Result<(Vec<Sent>, Option<String>), GithubError> {
-    let response = api::get(path)?;
-    let next = response.header("link").and_then(|header| link::next(header, api::ORIGIN));
-    Ok((parse(&response.body)?, next.map(str::to_owned)))
+    let answer = api::get(path)?;
+    let next = answer.link.as_deref().and_then(|header| link::next(header, api::ORIGIN));
+    Ok((parse(&answer.body)?, next.map(str::to_owned)))
 }
 
 pub(crate) fn get(repo: &Repository, number: u64) -> Result<Issue, GithubError> {
-    let response = api::get(&format!("/repos/{}/issues/{number}", repo.as_str()))?;
-    parse(&response.body).map(issue)
+    let answer = api::get(&format!("/repos/{}/issues/{number}", repo.as_str()))?;
+    parse(&answer.body).map(issue)
 }
 
 pub(crate) fn create(
@@ -85,8 +85,8 @@ pub(crate) fn create(
 ) -> Result<Issue, GithubError> {
     let body = json!({ "title": title, "body": body, "labels": labels });
     let path = format!("/repos/{}/issues", repo.as_str());
-    let response = api::post(&path, body.to_string().into_bytes())?;
-    parse(&response.body).map(issue)
+    let answer = api::post(&path, body.to_string().into_bytes())?;
+    parse(&answer.body).map(issue)
 }
 
 fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, GithubError> {

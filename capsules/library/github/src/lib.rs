@@ -1,9 +1,10 @@
 //! The `soma/github` capsule: lists, reads and files issues over GitHub's public REST API.
 //!
-//! The token is placed by the host (`secret.token`): nothing here can read it. Nothing is kept
-//! between calls: what a tenant stored would have to be cleared before it may leave for the internet.
+//! The token is placed by the host (`secret.token`): nothing here can read it. Answers are kept with their
+//! ETags where `kv.cache` is granted, and only asked whether they still hold.
 
 mod api;
+mod cache;
 mod issues;
 mod link;
 mod repository;

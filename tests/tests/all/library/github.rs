@@ -92,3 +92,31 @@ async fn a_narrower_grant_denies_filing_and_names_its_remedy() {
     assert!(denial["remedy"].as_str().unwrap().contains("POST"), "{denial}");
     assert!(range.github.seen().is_empty(), "nothing left the host");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_did_not_change_is_only_asked_about() {
+    let range = Range::new().await;
+    installed(&range, github::TOKEN).await;
+    let host = TestHost::start(&range.home).await.unwrap();
+    let first = list(&host, "octocat/Hello-World", 10).await;
+    let again = list(&host, "octocat/Hello-World", 10).await;
+    assert_eq!(again.status, 200, "{:?}", again.body);
+    assert_eq!(again.body, first.body, "the kept answer is the answer, its next page too");
+    let seen = range.github.seen();
+    let asked: Vec<&str> = seen.iter().map(|request| request.header("if-none-match")).collect();
+    assert_eq!(asked, ["", "", github::ETAG, ""], "the second page came without an ETag");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_cache_every_answer_is_fetched_whole() {
+    let range = Range::new().await;
+    range.home.secret("github-token", github::TOKEN).await.unwrap();
+    let more = ["--secret", "token=github-token", "--without", "kv.cache"];
+    range.home.install("github", "issues", &more).await.unwrap();
+    let host = TestHost::start(&range.home).await.unwrap();
+    for _ in 0..2 {
+        let reply = list(&host, "octocat/Hello-World", 10).await;
+        assert_eq!(numbers(&reply.body), [1349, 1347, 1346, 1345], "{:?}", reply.body);
+    }
+    assert!(range.github.seen().iter().all(|request| request.header("if-none-match").is_empty()));
+}
