@@ -21,6 +21,7 @@ demo: setup ## sign, run, deny, cut, kill and audit in one screen (release build
 test: guests ## all tests, with real servers on loopback
 	@tests/env/install.sh test
 	cargo test --workspace --no-fail-fast
+	@capsules/test.sh $(TARGET)/debug/soma
 	@tests/env/tutorial.sh $(TARGET)/debug/soma
 
 bench: setup ## what Soma costs, against peers and floors (release build; BENCH="gate http" chooses)

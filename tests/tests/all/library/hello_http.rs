@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::Value;
-use soma_tests::{TestHome, TestHost};
+use soma_tests::{TestHome, TestHost, guests};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_web_capsule_serves_a_page_an_echo_and_a_stream() {
@@ -58,4 +58,33 @@ async fn without_the_grant_strangers_are_refused() {
     assert!([401, 403].contains(&refused.status().as_u16()), "{}", refused.status());
     let known = host.web(Method::GET, "hello", "/").bearer_auth(host.token()).send().await.unwrap();
     assert_eq!(known.status(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_readme_of_a_new_web_capsule_says_what_works() {
+    let home = TestHome::new().await.unwrap();
+    let project = home.beside("hello-web");
+    let soma = || home.soma().unwrap();
+    let new = soma().args(["capsule", "new", "acme/hello-web", "--kind", "http", "--dir"]);
+    let said = new.args([&project]).succeed().await.unwrap().said();
+    assert!(!said.contains("capsule run"), "there is no function to run: {said}");
+    let readme = std::fs::read_to_string(project.join("README.md")).unwrap();
+    let commands: Vec<&str> = readme.lines().filter_map(|line| line.strip_prefix("    ")).collect();
+
+    // Built from another capsule's component: compiling is shown elsewhere.
+    assert!(commands.contains(&"soma capsule build"), "{readme}");
+    let build = soma().within(&project).args(["capsule", "build", "--component"]);
+    build.args([guests::library("hello-http").unwrap()]).succeed().await.unwrap();
+    let dev: Vec<&&str> = commands.iter().filter(|command| command.ends_with(" --dev")).collect();
+    assert_eq!(dev.len(), 2, "sign and install: {readme}");
+    for command in dev {
+        let words = command.split_whitespace().skip(1);
+        soma().within(&project).args(words).succeed().await.unwrap();
+    }
+    assert!(commands.contains(&"soma up --dev &"), "{readme}");
+    let host = TestHost::start_with(&home, &["--dev"]).await.unwrap();
+    let curl = commands.iter().find_map(|command| command.strip_prefix("curl http://")).unwrap();
+    let (id, path) = curl.split_once("--production--local.localhost:7662").unwrap();
+    let page = host.web(Method::GET, id, path).send().await.unwrap();
+    assert_eq!(page.status(), 200);
 }

@@ -96,9 +96,20 @@ impl New {
         let folder = self.dir.clone().unwrap_or_else(|| PathBuf::from(&*name.name));
         write_all(&folder, files(self.kind), &name)?;
         let shown = folder.display();
-        let text = format!("created {name} in {shown} · next: cd {shown} && soma capsule run");
+        let next = self.kind.first_command();
+        let text = format!("created {name} in {shown} · next: cd {shown} && {next}");
         let value = json!({ "name": name.to_string(), "folder": folder });
         Ok(context.out.report(&Report::new("soma.capsule.new.v1", value, text))?)
+    }
+}
+
+impl Kind {
+    /// What shows a new capsule at work. One that answers HTTP has no function to run.
+    const fn first_command(self) -> &'static str {
+        match self {
+            Self::Task | Self::Tool => "soma capsule run",
+            Self::Http => "soma capsule test",
+        }
     }
 }
 

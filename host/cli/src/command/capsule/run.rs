@@ -79,7 +79,7 @@ impl Run {
                 Code::Usage,
                 "this capsule answers HTTP: it has no function to call",
             )
-            .fix("soma capsule test, or install it and open its address"));
+            .fix("soma capsule test; or serve it: capsule sign --dev, install --dev, up --dev, then curl its address"));
         }
         let function = self.function_of(&built)?;
         let setup = Setup {
