@@ -40,6 +40,11 @@ impl Found {
             )
             .fix("give a .wasm file, an OCI layout folder, or a digest of the store"));
         }
+        let bytes = path.metadata().map_or(0, |meta| meta.len());
+        if bytes > COMPONENT_BYTES_MAX {
+            let what = format!("`{}` has {bytes} bytes", path.display());
+            return Err(Failure::new(Code::ComponentTooLarge, what));
+        }
         let component = context.read(path, COMPONENT_BYTES_MAX)?;
         let beside = bundle_path(path);
         let bundle = beside.exists().then(|| context.read(&beside, 64 * 1024)).transpose()?;

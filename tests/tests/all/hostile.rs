@@ -6,6 +6,7 @@ mod guest;
 mod judge;
 mod package;
 mod place;
+mod plant;
 mod story;
 mod table;
 mod verified;

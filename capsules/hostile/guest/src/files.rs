@@ -15,6 +15,15 @@ pub(crate) fn run(name: &str, argument: &str) -> Outcome {
         "read" => read(&folder("work")?, argument).map_err(|e| refused("read", e)),
         "write" => write(&folder("work")?, argument, b"x").map_err(|e| refused("write", e)),
         "symlink" => done(folder("work")?.symlink_at(argument, "link"), "linked"),
+        "readlink" => folder("work")?.readlink_at(argument).map_err(|e| refused("readlink", e)),
+        "stat" => {
+            let found = folder("work")?.stat_at(PathFlags::SYMLINK_FOLLOW, argument);
+            found.map(|stat| format!("{} bytes", stat.size)).map_err(|e| refused("stat", e))
+        }
+        "rename" => {
+            let work = folder("work")?;
+            done(work.rename_at(argument, &work, "mine"), "renamed")
+        }
         "rename-out" => {
             let (work, docs) = (folder("work")?, folder("docs")?);
             write(&work, "a", b"x").map_err(stopped)?;
@@ -70,7 +79,6 @@ pub(crate) fn run(name: &str, argument: &str) -> Outcome {
             let file = open(&work, "far", DescriptorFlags::WRITE)?;
             file.write(b"x", 1 << 50).map(|n| n.to_string()).map_err(stopped)
         }
-        "fifo" => read(&folder("work")?, "pipe").map_err(stopped),
         "inodes" => flood(|work, n| write(work, &format!("f{n}"), b"").map(drop)),
         "folders" => flood(|work, n| work.create_directory_at(&format!("d{n}"))),
         "quota" => {

@@ -2,6 +2,7 @@
 
 use soma_sdk::bindings::wasi::http::outgoing_handler;
 use soma_sdk::bindings::wasi::http::types::{Fields, OutgoingBody, OutgoingRequest, Scheme};
+use soma_sdk::clock;
 use soma_sdk::http::{Error, Method, Request};
 
 use crate::{Outcome, stopped};
@@ -44,7 +45,8 @@ pub(crate) fn run(name: &str, argument: &str) -> Outcome {
             let request = Request::new(Method::Get, argument).body_max(usize::MAX);
             request.send().map(|r| r.body.len().to_string()).map_err(stopped)
         }
-        "unfinished-request" => unfinished(),
+        "unfinished-request" => unfinished(false),
+        "slow-request" => unfinished(true),
         // One request after another, each within the grant.
         "many" => loop {
             fetch("GET https://evil.test/piece")?;
@@ -96,8 +98,9 @@ fn raw(argument: &str) -> Outcome {
     }
 }
 
-/// Announces a body, sends a little of it, keeps it open, and waits for the answer.
-fn unfinished() -> Outcome {
+/// Announces a body, sends a little of it, keeps it open, and waits for the answer; or lets it drip, one byte
+/// after another.
+fn unfinished(drip: bool) -> Outcome {
     let headers = Fields::new();
     headers.append("content-length", b"1000000").map_err(stopped)?;
     let request = OutgoingRequest::new(headers);
@@ -109,6 +112,9 @@ fn unfinished() -> Outcome {
     let pending = outgoing_handler::handle(request, None).map_err(stopped)?;
     let stream = body.write().map_err(|()| "stream")?;
     let _ = stream.blocking_write_and_flush(b"a little");
+    while drip && stream.blocking_write_and_flush(b".").is_ok() {
+        clock::wait_ms(20);
+    }
     pending.subscribe().block();
     let outcome = stopped(pending.get().map(|r| r.map(|r| r.map(|r| r.status()))));
     drop(stream);

@@ -30,6 +30,7 @@ pub(crate) fn run(name: &str, argument: &str) -> Outcome {
         }
         "burn-child" => call("itself", "run", r#"{"attack":"cpu.loop","argument":""}"#),
         "fill-child" => call("itself", "run", r#"{"attack":"exhaust.memory","argument":""}"#),
+        "start-child" => call("starter", "run", "{}"),
         "wait-child" => call("itself", "run", r#"{"attack":"wait.clock","argument":""}"#),
         other => panic!("no attack is called tools.{other}"),
     }

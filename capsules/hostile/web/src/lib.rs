@@ -43,6 +43,7 @@ impl exports::wasi::http::incoming_handler::Guest for Web {
             "/never-set-loop" => loop {
                 std::hint::black_box(&out);
             },
+            "/read" => whole(out, &[], &read(&request)),
             "/trap" => panic!("the guest gives up"),
             "/steal" => whole(out, &[], seen(&request).as_bytes()),
             "/set-headers" => whole(out, STOLEN_POLICY, b"ok"),
@@ -50,6 +51,8 @@ impl exports::wasi::http::incoming_handler::Guest for Web {
             "/split" => whole(out, &[("x-split", "a\r\nset-cookie: stolen=1")], b"ok"),
             "/unfinished" => partial(out, &[], true),
             "/lie" => partial(out, &[("content-length", "100")], false),
+            "/lie-long" => whole(out, &[("content-length", "3")], b"more than three"),
+            "/lie-empty" => headed(out, "100"),
             "/endless" => endless(out, 0),
             "/slow" => endless(out, 50),
             "/trap-in-body" => {
@@ -72,6 +75,17 @@ const STOLEN_POLICY: &[(&str, &str)] = &[
     ("access-control-allow-credentials", "true"),
     ("x-kept", "yes"),
 ];
+
+/// The client's body, to an end that it may never have.
+fn read(request: &IncomingRequest) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let Ok(body) = request.consume() else { return bytes };
+    let Ok(stream) = body.stream() else { return bytes };
+    while let Ok(piece) = stream.blocking_read(4096) {
+        bytes.extend_from_slice(&piece);
+    }
+    bytes
+}
 
 fn seen(request: &IncomingRequest) -> String {
     let lines = request.headers().entries().into_iter();
@@ -119,6 +133,13 @@ fn partial(out: ResponseOutparam, headers: &[(&str, &str)], forget: bool) {
             false => drop(body),
         }
     }
+}
+
+/// States a length and never opens the body.
+fn headed(out: ResponseOutparam, length: &str) {
+    let fields = Fields::new();
+    let _ = fields.append("content-length", length.as_bytes());
+    ResponseOutparam::set(out, Ok(OutgoingResponse::new(fields)));
 }
 
 fn endless(out: ResponseOutparam, pause_ms: u64) {

@@ -43,6 +43,6 @@ pub(crate) fn manifest(name: &str) -> String {
     format!(
         "schema = 1\nname = \"{PUBLISHER}/{name}\"\nversion = \"1.0.0\"\nkind = \"task\"\n\
          summary = \"An attack\"\nlicence = \"Apache-2.0\"\n\n\
-         [limits]\ncpu = \"300 ms\"\nwall = \"10 s\"\nmemory = \"16 MiB\"\noutput = \"64 KiB\"\nhandles = 64\n"
+         [limits]\ncpu = \"300 ms\"\nwall = \"25 s\"\nmemory = \"16 MiB\"\noutput = \"64 KiB\"\nhandles = 64\n"
     )
 }

@@ -4,6 +4,7 @@ use serde_json::Value;
 use soma_tests::{Reply, TestHost, host};
 
 use super::place::SECRET;
+use super::plant::{OUTSIDE, PASSWD};
 use super::table::Row;
 
 /// What came of an attack.
@@ -101,6 +102,9 @@ impl Got {
         let everything = format!("{}{}{}", self.result, self.shown, self.terminal);
         let squeezed: String = everything.chars().filter(|c| !c.is_whitespace()).collect();
         check(!squeezed.contains(SECRET), "the secret came out".to_owned());
+        for foreign in [PASSWD, OUTSIDE] {
+            check(!everything.contains(foreign), format!("{foreign:?} came in from outside"));
+        }
         if row.no_control {
             check(!self.terminal.is_empty(), "nothing was shown".to_owned());
             let obeyed = self.terminal.chars().find(|c| steers(*c));

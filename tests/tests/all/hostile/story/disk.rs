@@ -64,10 +64,7 @@ pub(crate) async fn store_swapped(place: &Place) -> Got {
     if reply.status == 200 {
         got.kind = "ok".to_owned();
     }
-    let (said, _) = host.stop().await.unwrap();
-    if got.code != "SOMA-V003" && said.contains("SOMA-V003") {
-        got.code = "SOMA-V003".to_owned();
-    }
+    host.stop().await.unwrap();
     got
 }
 
@@ -92,11 +89,11 @@ fn code_in(text: &str) -> &str {
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            found.extend(files(&path));
-        } else {
-            found.push(path);
+        // Not what a link leads to, nor a pipe: both are planted below the store.
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => found.extend(files(&entry.path())),
+            Ok(kind) if kind.is_file() => found.push(entry.path()),
+            _ => {}
         }
     }
     found.sort();

@@ -12,14 +12,15 @@ pub(crate) async fn killed(row: &Row, host: &TestHost, place: &Place) -> Got {
     let attack = |name: &str| ("patient", json!({ "attack": name, "argument": "" }));
     let (id, arguments) = match row.name.as_str() {
         "kill-while-starting" => ("patient-start", json!({})),
-        "kill-while-child-starts" => attack("tools.burn-child"),
+        "kill-while-child-starts" => attack("tools.start-child"),
         "kill-while-writing" => attack("files.write-for-ever"),
         "kill-while-waiting" => attack("wait.clock"),
         "kill-while-streaming" => return killed_stream(host, place).await,
         other => panic!("no story is called {other}"),
     };
+    let child = row.name == "kill-while-child-starts";
     let (reply, order) = tokio::join!(host.call(id, "run", &arguments), async {
-        running(host, id).await;
+        running(host, if child { "patient-start" } else { id }).await;
         kill(host, place, id).await
     });
     let reply = reply.unwrap();
