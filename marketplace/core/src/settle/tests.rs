@@ -108,7 +108,8 @@ fn a_receipt_of_anothers_lease_offer_or_terms_is_refused() {
         assert_eq!(refusal.code, Code::LeaseForeign);
         assert!(refusal.reason.contains(what) && quarantines(refusal.code), "{refusal}");
     };
-    let edits: [(&str, fn(&mut Table)); 7] = [
+    type Edit = (&'static str, fn(&mut Table));
+    let edits: [Edit; 7] = [
         ("version", |table| table.receipt.v = 2),
         ("lease", |table| table.receipt.facts.lease = LeaseId::from_u128(9)),
         ("org", |table| table.receipt.facts.org = org("cafe")),

@@ -90,7 +90,7 @@ impl World {
             assert_eq!(differs.unwrap(), [], "after {op:?}: {settled:?}");
             let tenant = posted.map_or(0, |rows| by_tenant(rows, &settled.receipt));
             if settled.receipt.outcome != Outcome::Ok {
-                assert_eq!(posted.map_or(0, |rows| price_of(rows)), 0, "after {op:?}");
+                assert_eq!(posted.map_or(0, price_of), 0, "after {op:?}");
             }
             let spared = [Note::Late, Note::WrittenOff, Note::Gate];
             if spared.iter().any(|note| settled.notes.contains(note)) {
