@@ -12,7 +12,7 @@ pub(crate) const ORIGIN: &str = "https://api.github.com";
 /// Reads a path, or learns that it is what it was.
 pub(crate) fn get(path: &str) -> Result<Answer, GithubError> {
     let Some(kept) = cache::kept(path) else { return fetched(path, request(Method::Get, path)) };
-    let conditional = request(Method::Get, path).header("if-none-match", &kept.etag);
+    let conditional = request(Method::Get, path).header("if-none-match", kept.etag.as_str());
     let response = conditional.send().map_err(unreachable)?;
     match response.status {
         304 => Ok(kept.answer),

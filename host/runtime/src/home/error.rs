@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use soma_capsule::oci::OciError;
 use soma_policy::Code;
 
 /// Why a home, or a file in it, cannot be used.
@@ -99,6 +100,15 @@ pub enum HomeError {
         /// What failed.
         what: String,
     },
+    /// A capsule of the store is not what was put there.
+    #[error("`{}`: {source}", path.display())]
+    Stored {
+        /// Its layout in the store.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: OciError,
+    },
     /// The disk said no.
     #[error("cannot {action} `{}`", path.display())]
     Io {
@@ -134,6 +144,7 @@ impl HomeError {
             Self::Schema { .. } | Self::Malformed { .. } | Self::TooLarge { .. } => {
                 Code::ConfigurationBad
             }
+            Self::Stored { source, .. } => source.code(),
             Self::Sealed { .. } | Self::Secret { .. } => Code::SecretEmpty,
         }
     }

@@ -53,8 +53,7 @@ impl ComponentStore {
             analysis,
             created: now,
         };
-        let refused =
-            |e: OciError| HomeError::Malformed { path: path.clone(), what: e.to_string() };
+        let refused = |source: OciError| HomeError::Stored { path: path.clone(), source };
         let tag: Tag = TAG.parse().map_err(refused)?;
         file::make_folder(&path)?;
         oci::write_layout(&path, &tag, &artifact).map_err(refused)?;
@@ -67,8 +66,7 @@ impl ComponentStore {
             return Ok(None);
         }
         let path = self.path(digest);
-        let refused =
-            |e: OciError| HomeError::Malformed { path: path.clone(), what: e.to_string() };
+        let refused = |source: OciError| HomeError::Stored { path: path.clone(), source };
         let tag: Tag = TAG.parse().map_err(refused)?;
         let stored = oci::read_layout(&path, &Reference::Tag(tag)).map_err(refused)?;
         Ok(Some(stored.into_package()))
