@@ -79,7 +79,13 @@ fn start() -> Option<Postgres> {
     }
     let required = std::env::var("SOMA_REQUIRE_TOOLS").is_ok_and(|value| value == "1");
     assert!(!required, "PostgreSQL must run here: {}", line.trim());
+    script.wait().expect("a script that does not start a server ends");
     None
+}
+
+#[expect(clippy::print_stderr, reason = "whoever runs the tests should know what they did not run")]
+fn skipped() {
+    eprintln!("skipped: postgresql not running");
 }
 
 fn login(base: &str, name: &str, database: &str) -> String {
@@ -129,7 +135,7 @@ impl TestDatabase {
     pub(crate) async fn postgres() -> Option<Self> {
         let started = tokio::task::spawn_blocking(|| POSTGRES.get_or_init(start)).await;
         let Some(postgres) = started.expect("the start ends") else {
-            eprintln!("skipped: postgresql not running");
+            skipped();
             return None;
         };
         let base = &postgres.base;

@@ -61,7 +61,7 @@ pub(crate) fn hand_over(body: HyperOutgoingBody, owed: Owed) -> (HyperOutgoingBo
 impl Left {
     /// Whether the guest broke what its response promises. It has returned, so what it wrote is all there;
     /// there is no more of it than the channel between guest and client holds.
-    pub(crate) fn is_broken(self) -> bool {
+    pub(crate) fn is_broken(&self) -> bool {
         let mut shared = self.0.lock();
         let mut nobody = Context::from_waker(Waker::noop());
         let mut broken = false;
