@@ -74,18 +74,14 @@ fn start() -> Option<Postgres> {
     let mut line = String::new();
     let output = script.stdout.take().expect("its output is ours");
     BufReader::new(output).read_line(&mut line).expect("it says something");
-    if let Some(base) = line.trim().strip_prefix("ready ") {
-        return Some(Postgres { base: base.to_owned(), _script: script, _input: input });
-    }
-    let required = std::env::var("SOMA_REQUIRE_TOOLS").is_ok_and(|value| value == "1");
-    assert!(!required, "PostgreSQL must run here: {}", line.trim());
-    script.wait().expect("a script that does not start a server ends");
-    None
-}
-
-#[expect(clippy::print_stderr, reason = "whoever runs the tests should know what they did not run")]
-fn skipped() {
-    eprintln!("skipped: postgresql not running");
+    let Some(base) = line.trim().strip_prefix("ready ") else {
+        drop(input);
+        let ended = script.wait().expect("it ends with its input");
+        let required = std::env::var("SOMA_REQUIRE_TOOLS").is_ok_and(|value| value == "1");
+        assert!(!required, "PostgreSQL must run here: {} ({ended})", line.trim());
+        return None;
+    };
+    Some(Postgres { base: base.to_owned(), _script: script, _input: input })
 }
 
 fn login(base: &str, name: &str, database: &str) -> String {
@@ -132,10 +128,11 @@ impl TestDatabase {
     }
 
     /// None where PostgreSQL is not installed; where it must be, that is a failure.
+    #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
     pub(crate) async fn postgres() -> Option<Self> {
         let started = tokio::task::spawn_blocking(|| POSTGRES.get_or_init(start)).await;
         let Some(postgres) = started.expect("the start ends") else {
-            skipped();
+            eprintln!("skipped: postgresql not running");
             return None;
         };
         let base = &postgres.base;
