@@ -36,6 +36,7 @@ pub(super) enum Document {
 #[derive(Debug)]
 pub(super) struct Checked {
     pub(super) document: Document,
+    /// With the signatures to keep.
     pub(super) envelope: Envelope,
     /// Hash of what was signed.
     pub(super) hash: Digest,
@@ -59,17 +60,24 @@ impl Document {
 }
 
 impl Trusted {
-    /// Reads and checks a signed order or lift.
+    /// Reads and checks a signed order or lift. Of its signatures only the proven ones are kept: what
+    /// a relay adds must not fill the places of those that count.
     pub(super) fn check(&self, bytes: &[u8]) -> Result<Checked, KillRefusal> {
         if bytes.len() > BYTES_MAX {
             return Err(KillRefusal::TooLong { length: bytes.len(), bound: BYTES_MAX });
         }
-        self.check_envelope(Envelope::from_json(bytes)?)
+        self.check_envelope(&Envelope::from_json(bytes)?)
     }
 
-    pub(super) fn check_envelope(&self, envelope: Envelope) -> Result<Checked, KillRefusal> {
-        let kind = kind(&envelope)?;
-        let verified = dsse::verify(&envelope, kind, &self.keys)?;
+    /// Checks a document that was kept. Signatures that were proven when it came stay with it, though
+    /// their signers may be no operators now.
+    pub(super) fn check_kept(&self, envelope: &Envelope) -> Result<Checked, KillRefusal> {
+        Ok(Checked { envelope: envelope.clone(), ..self.check_envelope(envelope)? })
+    }
+
+    fn check_envelope(&self, envelope: &Envelope) -> Result<Checked, KillRefusal> {
+        let kind = kind(envelope)?;
+        let verified = dsse::verify(envelope, kind, &self.keys)?;
         let signers = verified.signers().iter().copied();
         let document = if kind == ORDER_KIND {
             Document::Order(self.operators.recognise(verified.read::<KillOrder>()?, signers)?)
@@ -77,7 +85,7 @@ impl Trusted {
             Document::Lift(self.operators.recognise(verified.read::<Lift>()?, signers)?)
         };
         let hash = Digest::of(verified.payload());
-        Ok(Checked { document, envelope, hash })
+        Ok(Checked { document, envelope: verified.proven().clone(), hash })
     }
 }
 
