@@ -27,6 +27,8 @@ pub enum AuditKind {
     SecretChanged,
     /// A token was made.
     TokenMade,
+    /// A token was taken back.
+    TokenRevoked,
     /// The journal's torn tail was repaired at start.
     JournalRepaired,
 }

@@ -15,7 +15,7 @@ pub use document::{KillOrder, Lift, LiftReason, Reason, Severity};
 pub use operators::{Operator, Operators, OperatorsError, Signed};
 pub use scope::{KillScope, ScopeError};
 pub use set::{KillSet, KillSubject};
-pub use state::{KillError, KillState, OrderStatus, SUSPENSION, Standing};
+pub use state::{DocumentKey, KillError, KillState, OrderStatus, SUSPENSION, Standing};
 
 #[cfg(test)]
 mod tests;

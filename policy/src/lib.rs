@@ -65,9 +65,9 @@ pub use installation::{
     RandomRight, Right, Rights, SecretRight, ServeRight, ToolRight,
 };
 pub use kill::{
-    KillError, KillOrder, KillScope, KillSet, KillState, KillSubject, Lift, LiftReason, Operator,
-    Operators, OperatorsError, OrderStatus, Reason, SUSPENSION, ScopeError, Severity, Signed,
-    Standing,
+    DocumentKey, KillError, KillOrder, KillScope, KillSet, KillState, KillSubject, Lift,
+    LiftReason, Operator, Operators, OperatorsError, OrderStatus, Reason, SUSPENSION, ScopeError,
+    Severity, Signed, Standing,
 };
 pub use limits::{Limits, LimitsAsk};
 pub use outcome::{LimitKind, Outcome};

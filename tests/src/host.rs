@@ -131,6 +131,54 @@ impl TestHost {
         Ok(self.request(Method::GET, route).send().await?.json().await?)
     }
 
+    /// Reads a route until its answer is as wanted; the host's own answers are the pace.
+    ///
+    /// # Errors
+    /// If that does not come about in time; the last answer is named.
+    pub async fn until(
+        &self,
+        route: &str,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> anyhow::Result<Value> {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let answer = self.get(route).await?;
+            if wanted(&answer) {
+                return Ok(answer);
+            }
+            if tokio::time::Instant::now() > deadline {
+                bail!("{route} did not come to what was wanted: {answer}");
+            }
+        }
+    }
+
+    /// Waits until the journal holds an audit event of this kind after what it held at `from`.
+    ///
+    /// # Errors
+    /// If it does not come.
+    pub async fn audited(&self, kind: &str, from: u64) -> anyhow::Result<()> {
+        let route = format!("/v1/journal?limit=1000&cursor={from}");
+        let event = format!("\"event\":\"{kind}\"");
+        self.until(&route, |page| page.to_string().replace('\\', "").contains(&event)).await?;
+        Ok(())
+    }
+
+    /// The number of the next line of the journal.
+    ///
+    /// # Errors
+    /// If the host does not answer.
+    pub async fn journal_end(&self) -> anyhow::Result<u64> {
+        let mut next = 0_u64;
+        loop {
+            let page = self.get(&format!("/v1/journal?limit=1000&cursor={next}")).await?;
+            let after = text(&page, "next").parse::<u64>()?;
+            if after == next {
+                return Ok(next);
+            }
+            next = after;
+        }
+    }
+
     /// Calls a function and waits for its end.
     ///
     /// # Errors

@@ -19,6 +19,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod uptime;
+mod write;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,17 +31,17 @@ use serde::Serialize;
 use soma_capsule::dsse::Envelope;
 use soma_capsule::key::KeyPair;
 use soma_policy::{
-    Digest, HostId, Installation, JournalEntry, KillOrder, KillRecord, KillScope, KillSet,
-    KillSubject, Money, OrderId, Standing, Timestamp, Uptime, UptimeMark,
+    HostId, Installation, JournalEntry, KillOrder, KillScope, KillSet, KillSubject, Money, OrderId,
+    Standing, Uptime, UptimeMark,
 };
 
 use crate::clock::Clock;
+use crate::home::Home;
 use crate::journal::Journal;
 
 use book::{Book, Taken};
 use carry::{cut, join};
 use document::Checked;
-use receipt::Carried;
 use store::Folder;
 use uptime::UptimeClock;
 
@@ -128,8 +129,9 @@ impl Kills {
         let recorded = replayed.uptime();
         let mut book = Book::read(&folder, &trusted, replayed)?;
         let uptime = UptimeClock::new(Arc::clone(&clock), recorded.max(book.latest()));
-        let set = book.set(&trusted.operators, uptime.now());
-        Ok(Self {
+        let lines = book.judge_by(&trusted.operators, uptime.now());
+        let set = book.set(uptime.now());
+        let this = Self {
             set: ArcSwap::from_pointee(set),
             book: Mutex::new(book),
             trusted: RwLock::new(Arc::new(trusted)),
@@ -140,7 +142,9 @@ impl Kills {
             host,
             key,
             patience,
-        })
+        };
+        this.write_down_here(&lines);
+        Ok(this)
     }
 
     /// What stands now. Every start is judged by it, after it was registered as running.
@@ -165,14 +169,14 @@ impl Kills {
         let trusted = self.trusted();
         let checked = trusted.check(bytes)?;
         let (at, since, uptime) = (self.clock.now(), self.clock.monotonic(), self.uptime.now());
-        let taken = self.record(&trusted, checked, uptime)?;
+        let taken = self.record(checked, uptime)?;
         let stopped = match &taken.stands {
             Some(scope) => cut(running(), &KillSet::of([(scope, taken.order)])),
             None => Vec::new(),
         };
         interrupt();
         let (durable, calls) = futures::future::join(
-            self.write_down(&taken, at, uptime),
+            self.write_down(taken.lines.clone(), at, uptime),
             join(stopped, &*self.clock, since, self.patience),
         )
         .await;
@@ -181,80 +185,12 @@ impl Kills {
     }
 
     /// Adds the document to the book and swaps the set.
-    fn record(
-        &self,
-        trusted: &Trusted,
-        checked: Checked,
-        uptime: Uptime,
-    ) -> Result<Taken, KillRefusal> {
+    fn record(&self, checked: Checked, uptime: Uptime) -> Result<Taken, KillRefusal> {
         let mut book = self.book.lock();
         book.fits(&checked.document)?;
-        let taken = book.take(checked, &trusted.operators, uptime)?;
-        self.set.store(Arc::new(book.set(&trusted.operators, uptime)));
+        let taken = book.take(checked, uptime)?;
+        self.set.store(Arc::new(book.set(uptime)));
         Ok(taken)
-    }
-
-    /// Writes a document to its file and to the journal. The order stands already; if neither can be
-    /// written it is said, and it stands until the host stops.
-    async fn write_down(&self, taken: &Taken, at: Timestamp, uptime: Uptime) -> bool {
-        if !taken.write {
-            return true;
-        }
-        let (order, hash, since) = (taken.order, taken.hash, taken.since);
-        let envelope = taken.envelope.clone();
-        let ticket = self.journal.append(&self.line(order, hash, &envelope, at, uptime));
-        let folder = Arc::clone(&self.folder);
-        let stored =
-            tokio::task::spawn_blocking(move || folder.store(order, hash, &envelope, since)).await;
-        let stored = stored.unwrap_or_else(|error| Err(std::io::Error::other(error)));
-        let stored = stored.err().map(|error| error.to_string());
-        let recorded = ticket.durable().await.err().map(|error| error.to_string());
-        let durable = stored.is_none() || recorded.is_none();
-        for error in stored.into_iter().chain(recorded) {
-            tracing::error!(%order, %error, "a kill document could not be written down");
-        }
-        self.book.lock().written(taken, durable);
-        durable
-    }
-
-    fn line(
-        &self,
-        order: OrderId,
-        document: Digest,
-        envelope: &Envelope,
-        at: Timestamp,
-        uptime: Uptime,
-    ) -> JournalEntry {
-        let envelope = String::from_utf8(envelope.to_json()).unwrap_or_default();
-        JournalEntry::Kill(KillRecord { at, document, order, envelope, uptime_ms: uptime.0 })
-    }
-
-    /// Signs and keeps what was stopped; none if the document stops nothing.
-    async fn receipt(
-        &self,
-        taken: &Taken,
-        accepted_at: Timestamp,
-        uptime: Uptime,
-        calls: Vec<StoppedCall>,
-    ) -> Option<(KillReceipt, Envelope)> {
-        taken.stands.as_ref().filter(|_| taken.changed || !calls.is_empty())?;
-        let (order, document) = (taken.order, taken.hash);
-        let carried = Carried { accepted_at, document, order, calls };
-        let receipt = KillReceipt::new(self.host, carried);
-        let signed = receipt.sign(&self.key);
-        let envelope = signed
-            .inspect_err(|error| tracing::error!(%order, %error, "a kill receipt is not signed"))
-            .ok()?;
-        let hash = Digest::of(envelope.unverified_payload());
-        let ticket = self.journal.append(&self.line(order, hash, &envelope, accepted_at, uptime));
-        let (folder, copy) = (Arc::clone(&self.folder), envelope.clone());
-        let stored =
-            tokio::task::spawn_blocking(move || folder.store_receipt(order, hash, &copy)).await;
-        if !matches!(stored, Ok(Ok(()))) && ticket.durable().await.is_err() {
-            tracing::error!(%order, "a kill receipt could not be written down");
-        }
-        self.book.lock().keep_receipt(order, envelope.clone());
-        Some((receipt, envelope))
     }
 
     fn accepted(
@@ -282,7 +218,7 @@ impl Kills {
     /// Lets suspensions lapse that were not completed in time, and records uptime while one runs. Asked
     /// about once a second. True if what stands has changed.
     pub fn tick(&self) -> bool {
-        let (trusted, now) = (self.trusted(), self.uptime.now());
+        let now = self.uptime.now();
         let mut book = self.book.lock();
         let Some(lapse) = book.lapse else {
             return false;
@@ -295,15 +231,28 @@ impl Kills {
         if now < lapse {
             return false;
         }
-        self.set.store(Arc::new(book.set(&trusted.operators, now)));
+        self.set.store(Arc::new(book.set(now)));
         true
     }
 
-    /// Replaces who may sign. Orders that stand are judged by the new quorum.
-    pub fn trust(&self, trusted: Trusted) {
-        let mut book = self.book.lock();
-        self.set.store(Arc::new(book.set(&trusted.operators, self.uptime.now())));
-        *self.trusted.write() = Arc::new(trusted);
+    /// Replaces who may sign. What is complete stays so, orders and lifts; what is suspended is judged by
+    /// the new quorum and by who of its signers is still an operator; what lapsed stays lapsed.
+    ///
+    /// # Errors
+    /// When an order that is here could not be taken again; the old operators then stay.
+    pub fn trust(&self, trusted: Trusted) -> Result<(), KillRefusal> {
+        let now = self.uptime.now();
+        let lines = {
+            let mut book = self.book.lock();
+            let mut fresh = book.under(&trusted)?;
+            let lines = fresh.judge_by(&trusted.operators, now);
+            *self.trusted.write() = Arc::new(trusted);
+            self.set.store(Arc::new(fresh.set(now)));
+            *book = fresh;
+            lines
+        };
+        self.write_down_here(&lines);
+        Ok(())
     }
 
     fn trusted(&self) -> Arc<Trusted> {
@@ -347,6 +296,19 @@ impl Kills {
         let needed = self.trusted().operators.needed(scope);
         Radius::of(scope, needed, installed, running, reserved)
     }
+}
+
+/// What stands by the files of a home alone, for a look without its host: incomplete orders count, as only
+/// the host knows how much of their hour is over.
+///
+/// # Errors
+/// When the files or the list of operators cannot be read or proven.
+pub fn standing_on_disk(home: &Home) -> Result<KillSet, KillOpenError> {
+    let trusted = home.operators().map_err(KillOpenError::Home)?;
+    let folder = Folder::at(&home.layout().kill());
+    let mut book = Book::read(&folder, &trusted, KillReplay::default())?;
+    let now = book.latest();
+    Ok(book.set(now))
 }
 
 /// The name of a standing.

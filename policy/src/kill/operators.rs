@@ -47,6 +47,8 @@ pub enum OperatorsError {
 pub struct Signed<T> {
     pub(super) document: T,
     pub(super) persons: BTreeSet<String>,
+    /// The quorum of the list that recognised them.
+    pub(super) quorum: usize,
 }
 
 impl<T> Signed<T> {
@@ -58,6 +60,12 @@ impl<T> Signed<T> {
     /// By whom.
     pub const fn persons(&self) -> &BTreeSet<String> {
         &self.persons
+    }
+
+    /// Both.
+    #[must_use]
+    pub fn into_parts(self) -> (T, BTreeSet<String>) {
+        (self.document, self.persons)
     }
 }
 
@@ -86,7 +94,7 @@ impl Operators {
     /// How many persons a scope takes.
     #[must_use]
     pub fn needed(&self, scope: &KillScope) -> usize {
-        if scope.is_wide() { self.quorum } else { 1 }
+        scope.needs(self.quorum)
     }
 
     /// Names the persons behind keys whose signatures over `document` were found valid.
@@ -103,6 +111,6 @@ impl Operators {
         if persons.is_empty() {
             return Err(OperatorsError::Nobody);
         }
-        Ok(Signed { document, persons })
+        Ok(Signed { document, persons, quorum: self.quorum })
     }
 }

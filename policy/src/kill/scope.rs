@@ -60,6 +60,12 @@ pub struct ScopeError {
 }
 
 impl KillScope {
+    /// How many persons it takes under a quorum.
+    #[must_use]
+    pub const fn needs(&self, quorum: usize) -> usize {
+        if self.is_wide() { quorum } else { 1 }
+    }
+
     /// Whether it takes the quorum, not one signature.
     #[must_use]
     pub const fn is_wide(&self) -> bool {

@@ -3,6 +3,9 @@
 //! An order stands if it is complete (enough persons signed) or still within its suspension, and no complete
 //! lift of a higher version names its hash. The highest version wins; between an order and a lift of one
 //! version the order wins.
+//!
+//! Completeness is judged when a signature comes, by the quorum of that day, and kept: another list of operators
+//! or another quorum later takes back neither an order nor a lift, and brings back none that lapsed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +24,43 @@ struct Entry<T> {
     persons: BTreeSet<String>,
     /// Host uptime of the first arrival.
     since: Uptime,
+    /// The quorum when it was last signed.
+    quorum: usize,
+    /// Whether enough persons have signed it.
+    complete: bool,
 }
+
+impl<T> Entry<T> {
+    fn new(document: T, since: Uptime) -> Self {
+        Self { document, persons: BTreeSet::new(), since, quorum: usize::MAX, complete: false }
+    }
+
+    /// Takes further signatures; true if they are by persons who had not signed.
+    fn sign(&mut self, persons: BTreeSet<String>, quorum: usize, now: Uptime) -> bool {
+        let before = self.persons.len();
+        self.persons.extend(persons);
+        self.since = self.since.min(now);
+        self.quorum = quorum;
+        self.persons.len() > before
+    }
+
+    /// Whether it has become complete by this.
+    fn completes(&mut self, needed: usize) -> bool {
+        let newly = !self.complete && self.persons.len() >= needed;
+        self.complete |= newly;
+        newly
+    }
+
+    /// Takes over what was recorded; true if that is more than was known.
+    fn restore(&mut self, complete: bool) -> bool {
+        let newly = complete && !self.complete;
+        self.complete |= complete;
+        newly
+    }
+}
+
+/// A document: what it is about, and the hash of its canonical form.
+pub type DocumentKey = (OrderId, Digest);
 
 /// Whether an order holds, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,8 +111,10 @@ pub enum KillError {
 /// All orders and lifts of a host.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct KillState {
-    orders: BTreeMap<(OrderId, Digest), Entry<KillOrder>>,
-    lifts: BTreeMap<(OrderId, Digest), Entry<Lift>>,
+    orders: BTreeMap<DocumentKey, Entry<KillOrder>>,
+    lifts: BTreeMap<DocumentKey, Entry<Lift>>,
+    /// Documents that became complete and were not yet told of.
+    completed: BTreeSet<DocumentKey>,
 }
 
 impl KillState {
@@ -86,9 +127,19 @@ impl KillState {
         signed: Signed<KillOrder>,
         now: Uptime,
     ) -> Result<bool, KillError> {
-        let key = (signed.document.id, signed.document.hash());
-        self.room_for(self.orders.contains_key(&key))?;
-        Ok(merge(&mut self.orders, key, signed, now))
+        let Signed { document, persons, quorum } = signed;
+        let key = (document.id, document.hash());
+        let known = self.orders.contains_key(&key);
+        self.room_for(known)?;
+        let entry = self.orders.entry(key).or_insert_with(|| Entry::new(document, now));
+        let signed = entry.sign(persons, quorum, now);
+        let needed = entry.document.scope.needs(quorum);
+        let completed = entry.completes(needed);
+        if completed {
+            self.completed.insert(key);
+        }
+        self.judge_lifts(key);
+        Ok(!known || signed || completed)
     }
 
     /// Takes a lift, or more signatures of one. True if that changed anything.
@@ -99,10 +150,86 @@ impl KillState {
     /// # Errors
     /// When there are too many documents.
     pub fn accept_lift(&mut self, signed: Signed<Lift>, now: Uptime) -> Result<bool, KillError> {
-        let lift = &signed.document;
+        let Signed { document, persons, quorum } = signed;
+        let (key, lifts) = ((document.order, document.hash()), (document.order, document.lifts));
+        let known = self.lifts.contains_key(&key);
+        self.room_for(known)?;
+        let entry = self.lifts.entry(key).or_insert_with(|| Entry::new(document, now));
+        let (signed, before) = (entry.sign(persons, quorum, now), entry.complete);
+        self.judge_lifts(lifts);
+        Ok(!known || signed || self.was_complete(&key) != before)
+    }
+
+    /// Completes the lifts of an order that enough persons signed.
+    fn judge_lifts(&mut self, order: DocumentKey) {
+        let Some(scope) = self.orders.get(&order).map(|entry| entry.document.scope.clone()) else {
+            return;
+        };
+        for (key, entry) in self.lifts.range_mut(all_of(order.0)) {
+            let names = entry.document.lifts == order.1;
+            if names && entry.completes(scope.needs(entry.quorum)) {
+                self.completed.insert(*key);
+            }
+        }
+    }
+
+    /// Takes an order that was taken before, with the persons whose signatures can still be proven (nobody, if
+    /// they are no operators now) and with what was recorded of it.
+    ///
+    /// # Errors
+    /// When there are too many documents.
+    pub fn restore_order(
+        &mut self,
+        order: KillOrder,
+        persons: BTreeSet<String>,
+        since: Uptime,
+        complete: bool,
+    ) -> Result<bool, KillError> {
+        let key = (order.id, order.hash());
+        let signed = Signed { document: order, persons, quorum: usize::MAX };
+        let changed = self.accept_order(signed, since)?;
+        let entry = self.orders.get_mut(&key);
+        Ok(entry.is_some_and(|entry| entry.restore(complete)) || changed)
+    }
+
+    /// The same for a lift.
+    ///
+    /// # Errors
+    /// When there are too many documents.
+    pub fn restore_lift(
+        &mut self,
+        lift: Lift,
+        persons: BTreeSet<String>,
+        since: Uptime,
+        complete: bool,
+    ) -> Result<bool, KillError> {
         let key = (lift.order, lift.hash());
-        self.room_for(self.lifts.contains_key(&key))?;
-        Ok(merge(&mut self.lifts, key, signed, now))
+        let signed = Signed { document: lift, persons, quorum: usize::MAX };
+        let changed = self.accept_lift(signed, since)?;
+        let entry = self.lifts.get_mut(&key);
+        Ok(entry.is_some_and(|entry| entry.restore(complete)) || changed)
+    }
+
+    /// Judges what is suspended by another list of operators: a lower quorum may complete it.
+    pub fn judge_by(&mut self, operators: &Operators, now: Uptime) {
+        for (key, entry) in &mut self.orders {
+            let suspended = now < lapse_of(entry.since);
+            if suspended && entry.completes(operators.needed(&entry.document.scope)) {
+                self.completed.insert(*key);
+            }
+        }
+    }
+
+    /// The documents that became complete since this was last asked: each of them is to be recorded.
+    pub fn take_completed(&mut self) -> BTreeSet<DocumentKey> {
+        std::mem::take(&mut self.completed)
+    }
+
+    /// Whether enough persons have ever signed a document.
+    #[must_use]
+    pub fn was_complete(&self, key: &DocumentKey) -> bool {
+        let order = self.orders.get(key).is_some_and(|entry| entry.complete);
+        order || self.lifts.get(key).is_some_and(|entry| entry.complete)
     }
 
     /// Whether a lift would lift an order that is known here: for the person who submits it.
@@ -145,19 +272,22 @@ impl KillState {
             order: &entry.document,
             persons: &entry.persons,
             needed: operators.needed(&entry.document.scope),
-            standing: self.standing(entry, operators, now),
+            standing: self.standing(entry, now),
         };
         self.orders.values().map(status).collect()
     }
 
+    /// How an order stands at `now`; `None` if it is not here.
+    #[must_use]
+    pub fn standing_of(&self, key: &DocumentKey, now: Uptime) -> Option<Standing> {
+        self.orders.get(key).map(|entry| self.standing(entry, now))
+    }
+
     /// What stands at `now`.
     #[must_use]
-    pub fn set(&self, operators: &Operators, now: Uptime) -> KillSet {
+    pub fn set(&self, now: Uptime) -> KillSet {
         let stands = |entry: &&Entry<KillOrder>| {
-            matches!(
-                self.standing(entry, operators, now),
-                Standing::Complete | Standing::Suspended { .. }
-            )
+            matches!(self.standing(entry, now), Standing::Complete | Standing::Suspended { .. })
         };
         let standing = self.orders.values().filter(stands);
         KillSet::of(standing.map(|entry| (&entry.document.scope, entry.document.id)))
@@ -165,58 +295,41 @@ impl KillState {
 
     /// The next uptime at which a suspension lapses.
     #[must_use]
-    pub fn next_lapse(&self, operators: &Operators, now: Uptime) -> Option<Uptime> {
-        let until = |entry| match self.standing(entry, operators, now) {
+    pub fn next_lapse(&self, now: Uptime) -> Option<Uptime> {
+        let until = |entry| match self.standing(entry, now) {
             Standing::Suspended { until } => Some(until),
             _ => None,
         };
         self.orders.values().filter_map(until).min()
     }
 
-    fn standing(&self, entry: &Entry<KillOrder>, operators: &Operators, now: Uptime) -> Standing {
-        let needed = operators.needed(&entry.document.scope);
-        if self.is_lifted(&entry.document, needed) {
+    fn standing(&self, entry: &Entry<KillOrder>, now: Uptime) -> Standing {
+        if self.is_lifted(&entry.document) {
             return Standing::Lifted;
         }
-        if entry.persons.len() >= needed {
+        if entry.complete {
             return Standing::Complete;
         }
-        let until = Uptime(entry.since.0.saturating_add(SUSPENSION.0));
+        let until = lapse_of(entry.since);
         if now < until { Standing::Suspended { until } } else { Standing::Lapsed }
     }
 
-    fn is_lifted(&self, order: &KillOrder, needed: usize) -> bool {
+    fn is_lifted(&self, order: &KillOrder) -> bool {
         let hash = order.hash();
         let lifts = |entry: &Entry<Lift>| {
             let lift = &entry.document;
-            lift.lifts == hash && lift.version > order.version && entry.persons.len() >= needed
+            lift.lifts == hash && lift.version > order.version && entry.complete
         };
         self.lifts.range(all_of(order.id)).any(|(_, entry)| lifts(entry))
     }
 }
 
-/// The keys of all documents of one id.
-fn all_of(id: OrderId) -> std::ops::RangeInclusive<(OrderId, Digest)> {
-    (id, Digest::ZERO)..=(id, Digest::from_bytes([0xff; 32]))
+/// When what came at `since` lapses, unless it is complete.
+const fn lapse_of(since: Uptime) -> Uptime {
+    Uptime(since.0.saturating_add(SUSPENSION.0))
 }
 
-fn merge<T>(
-    into: &mut BTreeMap<(OrderId, Digest), Entry<T>>,
-    key: (OrderId, Digest),
-    signed: Signed<T>,
-    now: Uptime,
-) -> bool {
-    let Signed { document, persons } = signed;
-    match into.get_mut(&key) {
-        Some(entry) => {
-            let before = entry.persons.len();
-            entry.persons.extend(persons);
-            entry.since = entry.since.min(now);
-            entry.persons.len() > before
-        }
-        None => {
-            into.insert(key, Entry { document, persons, since: now });
-            true
-        }
-    }
+/// The keys of all documents of one id.
+fn all_of(id: OrderId) -> std::ops::RangeInclusive<DocumentKey> {
+    (id, Digest::ZERO)..=(id, Digest::from_bytes([0xff; 32]))
 }

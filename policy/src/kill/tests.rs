@@ -49,7 +49,7 @@ fn signed<T>(document: T, keys: &[u8]) -> Signed<T> {
 }
 
 fn stands(state: &KillState, at: u64) -> Option<OrderId> {
-    state.set(&operators(2), Uptime(at)).judge(installation(DECLARED, GRANTED).kill_subject())
+    state.set(Uptime(at)).judge(installation(DECLARED, GRANTED).kill_subject())
 }
 
 const HOUR: u64 = SUSPENSION.0;
@@ -72,9 +72,9 @@ fn an_incomplete_wide_order_lapses_after_an_hour_of_uptime() {
     let wide = order(1, 1, "tenant:local");
     state.accept_order(signed(wide.clone(), &[0]), Uptime(1000)).unwrap();
     assert_eq!(stands(&state, 1000 + HOUR - 1), Some(wide.id));
-    assert_eq!(state.next_lapse(&operators(2), Uptime(1000)), Some(Uptime(1000 + HOUR)));
+    assert_eq!(state.next_lapse(Uptime(1000)), Some(Uptime(1000 + HOUR)));
     assert_eq!(stands(&state, 1000 + HOUR), None);
-    assert_eq!(state.next_lapse(&operators(2), Uptime(1000 + HOUR)), None);
+    assert_eq!(state.next_lapse(Uptime(1000 + HOUR)), None);
     // Sending it again does not begin the hour anew.
     state.accept_order(signed(wide.clone(), &[0]), Uptime(1000 + HOUR)).unwrap();
     assert_eq!(stands(&state, 1000 + HOUR), None);
@@ -129,6 +129,75 @@ fn a_single_signature_cannot_weaken_what_two_have_signed() {
     // The same id at a higher version with another scope does not replace the complete order.
     state.accept_order(signed(order(1, 2, "capsule:other/thing"), &[2]), Uptime(0)).unwrap();
     assert_eq!(stands(&state, 5 * HOUR), Some(wide.id));
+}
+
+/// Signed under another quorum than two.
+fn signed_under<T>(quorum: usize, document: T, keys: &[u8]) -> Signed<T> {
+    operators(quorum).recognise(document, keys.iter().map(|of| key(*of))).unwrap()
+}
+
+#[test]
+fn what_is_complete_stays_so_under_a_higher_quorum() {
+    let mut state = KillState::default();
+    let (stands_on, lifted) = (order(1, 1, "publisher:acme"), order(2, 1, "tenant:local"));
+    for order in [&stands_on, &lifted] {
+        state.accept_order(signed_under(1, order.clone(), &[0]), Uptime(0)).unwrap();
+    }
+    state.accept_lift(signed_under(1, lift(&lifted, 2), &[0]), Uptime(0)).unwrap();
+    state.judge_by(&operators(3), Uptime(0));
+    // Another copy of them, judged by the new quorum, takes nothing back.
+    state.accept_order(signed_under(3, stands_on.clone(), &[1]), Uptime(9)).unwrap();
+    state.accept_lift(signed_under(3, lift(&lifted, 2), &[0]), Uptime(9)).unwrap();
+    assert_eq!(stands(&state, 100 * HOUR), Some(stands_on.id));
+    let standing: Vec<_> =
+        state.statuses(&operators(3), Uptime(100 * HOUR)).iter().map(|s| s.standing).collect();
+    assert_eq!(standing, [Standing::Complete, Standing::Lifted]);
+}
+
+#[test]
+fn a_lower_quorum_completes_what_is_suspended_and_revives_nothing_that_lapsed() {
+    let mut state = KillState::default();
+    let wide = order(1, 1, "tenant:local");
+    state.accept_order(signed(wide.clone(), &[0]), Uptime(0)).unwrap();
+    let mut lapsed = state.clone();
+    lapsed.judge_by(&operators(1), Uptime(HOUR));
+    assert_eq!(stands(&lapsed, HOUR), None);
+    // Signed once more, though by the same person, it is what one person may order now.
+    assert_eq!(lapsed.accept_order(signed_under(1, wide.clone(), &[0]), Uptime(HOUR)), Ok(true));
+    assert_eq!(stands(&lapsed, 9 * HOUR), Some(wide.id));
+    state.judge_by(&operators(1), Uptime(HOUR - 1));
+    assert_eq!(state.take_completed().len(), 1);
+    assert!(state.take_completed().is_empty());
+    assert_eq!(stands(&state, 9 * HOUR), Some(wide.id));
+}
+
+#[test]
+fn what_is_restored_is_what_was_recorded_though_nobody_s_signature_is_proven() {
+    let (wide, half) = (order(1, 1, "tenant:local"), order(2, 1, "everything"));
+    let nobody = || std::collections::BTreeSet::new();
+    let mut state = KillState::default();
+    assert_eq!(state.restore_order(wide.clone(), nobody(), Uptime(3), true), Ok(true));
+    assert_eq!(state.restore_order(wide.clone(), nobody(), Uptime(3), true), Ok(false));
+    assert_eq!(state.restore_order(half.clone(), nobody(), Uptime(3), false), Ok(true));
+    assert_eq!(stands(&state, 3 + HOUR - 1), Some(half.id));
+    assert_eq!(stands(&state, 3 + HOUR), Some(wide.id));
+    state.restore_lift(lift(&wide, 2), nobody(), Uptime(4), false).unwrap();
+    assert_eq!(stands(&state, 3 + HOUR), Some(wide.id));
+    state.restore_lift(lift(&wide, 2), nobody(), Uptime(4), true).unwrap();
+    assert_eq!(stands(&state, 3 + HOUR), None);
+}
+
+#[test]
+fn a_lift_that_comes_before_its_order_is_complete_once_the_order_is_here() {
+    let wide = order(1, 1, "tenant:local");
+    let mut state = KillState::default();
+    state.accept_lift(signed(lift(&wide, 2), &[0, 1]), Uptime(0)).unwrap();
+    assert!(state.take_completed().is_empty());
+    state.accept_order(signed(wide.clone(), &[0, 1]), Uptime(0)).unwrap();
+    let completed = state.take_completed();
+    assert_eq!(completed.len(), 2);
+    assert!(completed.iter().all(|key| state.was_complete(key)));
+    assert_eq!(stands(&state, 0), None);
 }
 
 #[test]

@@ -133,6 +133,9 @@ pub struct LeaseRecord {
 pub struct KillRecord {
     /// When.
     pub at: Timestamp,
+    /// Whether the document was signed to its quorum: it then stays so, whoever is an operator later.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub complete: bool,
     /// Hash of the signed document's payload.
     pub document: Digest,
     /// The order it is about.
@@ -143,6 +146,10 @@ pub struct KillRecord {
     #[serde(with = "decimal")]
     #[schemars(with = "String")]
     pub uptime_ms: u64,
+}
+
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// Uptime so far.

@@ -84,6 +84,7 @@ fn entries() -> Vec<JournalEntry> {
         }),
         JournalEntry::Kill(KillRecord {
             at,
+            complete: false,
             document: Digest::of(b"order"),
             order: OrderId::from_u128(4),
             envelope: "{}".to_owned(),

@@ -114,7 +114,7 @@ impl New {
         let next = match self.role {
             Role::Publisher => format!("soma trust add {} {}", self.name, public.display()),
             Role::Operator => {
-                format!("add it to {} and sign that list", home.layout().operators().display())
+                format!("soma trust operator add {} {} --person NAME", self.name, public.display())
             }
         };
         let text = format!(

@@ -1,4 +1,7 @@
-//! `soma trust add|list|remove`: whose signature counts, publisher by publisher.
+//! `soma trust add|list|remove`: whose signature counts, publisher by publisher; `soma trust operator …`:
+//! who may stop things.
+
+mod operator;
 
 use std::path::PathBuf;
 
@@ -13,14 +16,16 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Report, Table};
 
-pub(crate) const HELP: &str = "Example:\n  soma trust add acme acme.pub";
+pub(crate) const HELP: &str = "Example:\n  soma trust add acme acme.pub\n  soma trust operator add ada ada.pub --person \"Ada Lovelace\"";
 
-/// Say whose signature counts for which publisher
+/// Say whose signature counts: publishers' for capsules, operators' for kill orders
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Trust {
     Add(Add),
     List(List),
     Remove(Remove),
+    #[command(subcommand, after_help = operator::HELP)]
+    Operator(operator::Operator),
 }
 
 /// Let a key sign capsules of a publisher
@@ -60,6 +65,7 @@ impl Trust {
             Self::Add(add) => add.run(context),
             Self::List(list) => list.run(context),
             Self::Remove(remove) => remove.run(context),
+            Self::Operator(operator) => operator.run(context),
         }
     }
 }

@@ -21,6 +21,7 @@ pub const ROOT_KEY: &str = "root";
 /// Name of the first operator's key file under `keys/`.
 pub const OPERATOR_KEY: &str = "operator";
 const BYTES_MAX: u64 = 256 * 1024;
+const SIGNATURE_BYTES_MAX: u64 = 64 * 1024;
 /// Most operators of one home.
 const OPERATORS_MAX: usize = 64;
 
@@ -61,12 +62,17 @@ impl OperatorFile {
     pub fn load(layout: &Layout) -> Result<Self, HomeError> {
         let path = layout.operators();
         let bytes = file::read_bounded(&path, BYTES_MAX)?;
+        let root = root_of(layout)?;
         let signature_path = layout.operators_signature();
-        let signature = file::read_bounded(&signature_path, 64 * 1024)?;
-        let root = PublicKey::from_pem(&file::read_bounded(&layout.root_public(), 16 * 1024)?)
-            .map_err(|e| super::keys::key_error(&layout.root_public(), &e.to_string()))?;
-        check_signature(&bytes, &signature, &root)
-            .map_err(|what| HomeError::Untrusted { path: signature_path, what })?;
+        let signature = file::read_bounded(&signature_path, SIGNATURE_BYTES_MAX)?;
+        if let Err(what) = check_signature(&bytes, &signature, &root) {
+            // A list is written after its signature and before that takes its place.
+            let next =
+                file::read_if_there(&layout.operators_next_signature(), SIGNATURE_BYTES_MAX)?;
+            if next.is_none_or(|next| check_signature(&bytes, &next, &root).is_err()) {
+                return Err(HomeError::Untrusted { path: signature_path, what });
+            }
+        }
         Self::parse(&path, &bytes)
     }
 
@@ -89,10 +95,15 @@ impl OperatorFile {
         if self.quorum == 0 || self.quorum as usize > persons.len() {
             return Err(format!("quorum {} needs 1 to {} persons", self.quorum, persons.len()));
         }
-        match self.operators.iter().find(|o| o.public_key().is_none()) {
-            Some(bad) => Err(format!("the key of operator `{}` is not a P-256 key", bad.name)),
-            None => Ok(()),
+        if let Some(bad) = self.operators.iter().find(|o| o.public_key().is_none()) {
+            return Err(format!("the key of operator `{}` is not a P-256 key", bad.name));
         }
+        let mut names: Vec<&str> = self.operators.iter().map(|o| o.name.as_str()).collect();
+        names.sort_unstable();
+        if let Some([twice, _]) = names.windows(2).find(|pair| matches!(pair, [a, b] if a == b)) {
+            return Err(format!("the name `{twice}` is there twice"));
+        }
+        self.operators().map(drop).map_err(|e| e.to_string())
     }
 
     /// The list as policy judges by it.
@@ -125,15 +136,35 @@ impl OperatorFile {
         self.quorum == 1
     }
 
-    /// Writes the list with the root's signature.
+    /// Writes the list with the root's signature. Whenever it is read, the old list or the new one
+    /// bears a signature that fits.
     pub fn write(&self, layout: &Layout, root: &KeyPair) -> Result<(), HomeError> {
         let path = layout.operators();
-        self.check().map_err(|what| HomeError::Malformed { path: path.clone(), what })?;
+        let refused = |what: String| HomeError::Malformed { path: path.clone(), what };
+        self.check().map_err(refused)?;
         let text = self.text();
         let bundle = bundle::sign_blob(&Digest::of(text.as_bytes()), root)
             .map_err(|e| super::keys::key_error(&path, &e.to_string()))?;
+        let next = layout.operators_next_signature();
+        file::write_private(&next, &bundle)?;
+        file::write_private(&path, text.as_bytes())?;
         file::write_private(&layout.operators_signature(), &bundle)?;
-        file::write_private(&path, text.as_bytes())
+        file::remove(&next).map(drop)
+    }
+
+    /// Refuses another root than the one that this home is bound to.
+    pub fn must_be_root(layout: &Layout, root: &KeyPair) -> Result<(), HomeError> {
+        if root_of(layout)?.fingerprint() == root.public().fingerprint() {
+            return Ok(());
+        }
+        let what = "the key is not the root key of this home".to_owned();
+        Err(HomeError::Untrusted { path: layout.root_public(), what })
+    }
+
+    /// The hash of the list as it is written.
+    #[must_use]
+    pub fn hash(&self) -> Digest {
+        Digest::of(self.text().as_bytes())
     }
 
     fn text(&self) -> String {
@@ -156,6 +187,12 @@ impl OperatorFile {
     }
 }
 
+fn root_of(layout: &Layout) -> Result<PublicKey, HomeError> {
+    let path = layout.root_public();
+    PublicKey::from_pem(&file::read_bounded(&path, 16 * 1024)?)
+        .map_err(|e| super::keys::key_error(&path, &e.to_string()))
+}
+
 fn check_signature(bytes: &[u8], bundle: &[u8], root: &PublicKey) -> Result<(), String> {
     let signature = KeyedSignature::parse(bundle).map_err(|e| e.to_string())?;
     let digest = Digest::of(bytes);
@@ -166,7 +203,8 @@ fn check_signature(bytes: &[u8], bundle: &[u8], root: &PublicKey) -> Result<(), 
 }
 
 /// The public key as the list holds it.
-pub(crate) fn encoded(key: &PublicKey) -> String {
+#[must_use]
+pub fn encoded(key: &PublicKey) -> String {
     STANDARD.encode(key.spki_der())
 }
 
@@ -209,6 +247,28 @@ mod tests {
         assert!(matches!(OperatorFile::load(&layout), Err(HomeError::Untrusted { .. })));
         operators.write(&layout, &KeyPair::generate().unwrap()).unwrap();
         assert!(matches!(OperatorFile::load(&layout), Err(HomeError::Untrusted { .. })));
+    }
+
+    #[test]
+    fn a_crash_between_any_two_writes_leaves_a_list_that_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let (layout, root, old) = written(folder.path());
+        let text = old.text();
+        let signature = std::fs::read(layout.operators_signature()).unwrap();
+        let mut new = old.clone();
+        new.operators[0].name = "ada".to_owned();
+        new.write(&layout, &root).unwrap();
+        let next = std::fs::read(layout.operators_signature()).unwrap();
+        assert!(!layout.operators_next_signature().exists());
+        // The list and its signature are the old ones again, step by step as `write` goes.
+        file::write_private(&layout.operators(), text.as_bytes()).unwrap();
+        file::write_private(&layout.operators_signature(), &signature).unwrap();
+        file::write_private(&layout.operators_next_signature(), &next).unwrap();
+        assert_eq!(OperatorFile::load(&layout).unwrap(), old);
+        file::write_private(&layout.operators(), new.text().as_bytes()).unwrap();
+        assert_eq!(OperatorFile::load(&layout).unwrap(), new);
+        file::write_private(&layout.operators_signature(), &next).unwrap();
+        assert_eq!(OperatorFile::load(&layout).unwrap(), new);
     }
 
     #[test]

@@ -3,10 +3,9 @@
 //! Files of a home are edited by people outside of the host, so the actor is `home`: the journal says
 //! what changed and when the host took it, not whose editor it was.
 
-use soma_policy::{AuditEvent, AuditKind, Digest, InstallationKey, JournalEntry};
+use soma_policy::{AuditEvent, AuditKind, Digest, InstallationKey, JournalEntry, TokenId};
 
 use super::Host;
-use crate::home::{HomeError, OperatorFile};
 use crate::installations::{Change, Reloaded};
 
 /// Who edits the files of a home.
@@ -14,18 +13,27 @@ const ACTOR: &str = "home";
 
 impl Host {
     /// At each start: a home in which one person decides alone says so.
-    pub(super) fn audit_start(&self) -> Result<(), HomeError> {
-        let operators = OperatorFile::load(self.home().layout())?;
-        if operators.is_single_operator() {
+    pub(super) fn audit_start(&self) {
+        if self.configuration.operators().is_single_operator() {
             self.audit(AuditKind::SingleOperatorMode, "operators", None, None);
         }
-        Ok(())
+    }
+
+    /// A token was taken back.
+    pub(super) fn audit_revoked(&self, jti: &TokenId) {
+        self.audit(AuditKind::TokenRevoked, &jti.to_string(), None, None);
     }
 
     /// After a reload: everything that is different from before.
     pub(super) fn audit_reload(&self, reloaded: &Reloaded) {
         if reloaded.trust_changed {
             self.audit(AuditKind::TrustChanged, "publishers", None, None);
+        }
+        if let Some(operators) = &reloaded.operators {
+            self.audit(AuditKind::OperatorsChanged, "operators", Some(operators.hash()), None);
+            if operators.is_single_operator() {
+                self.audit(AuditKind::SingleOperatorMode, "operators", None, None);
+            }
         }
         if reloaded.policy_changed {
             let hash = reloaded.snapshot.policy.hash();

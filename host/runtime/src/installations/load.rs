@@ -12,7 +12,7 @@ use super::memory::Memory;
 use super::place::all_files;
 use super::snapshot::{Change, Entry, Snapshot};
 use super::{FILE_BYTES_MAX, FileProblem, parse_spec};
-use crate::home::{HomeError, Layout, Orgs, read_bounded};
+use crate::home::{HomeError, Layout, OperatorFile, Orgs, read_bounded};
 
 /// What files are judged against. All of it may have changed since the last load.
 pub struct Inputs<'a> {
@@ -50,12 +50,14 @@ pub struct Reloaded {
     pub trust_changed: bool,
     /// Whether another policy judges than before.
     pub policy_changed: bool,
+    /// The list of operators, if it is another one than before.
+    pub operators: Option<OperatorFile>,
 }
 
 impl Reloaded {
     /// A reload under the same trust and policy as before.
     pub(crate) fn new(snapshot: Arc<Snapshot>, changes: Vec<Change>) -> Self {
-        Self { snapshot, changes, trust_changed: false, policy_changed: false }
+        Self { snapshot, changes, trust_changed: false, policy_changed: false, operators: None }
     }
 }
 

@@ -66,7 +66,7 @@ impl Desk {
     }
 
     fn open(&self) -> Configuration {
-        Configuration::open(home(&self.folder), None).unwrap()
+        Configuration::open(home(&self.folder), None, NOW).unwrap()
     }
 }
 
@@ -95,7 +95,7 @@ fn a_good_file_runs_and_a_look_without_a_change_swaps_nothing() {
     let configuration = desk.open();
     assert_eq!(state(&configuration, "answer"), State::Active);
     let before = configuration.snapshot();
-    let reloaded = configuration.reload().unwrap();
+    let reloaded = configuration.reload(NOW).unwrap();
     assert!(reloaded.changes.is_empty(), "{:?}", reloaded.changes);
     assert_eq!(configuration.snapshot().load, before.load);
 }
@@ -105,7 +105,7 @@ fn a_bad_edit_keeps_the_old_revision_running_and_says_so() {
     let desk = Desk::new();
     let configuration = desk.open();
     desk.write("answer", &desk.text().replace("concurrent_calls", "concurent_calls"));
-    let reloaded = configuration.reload().unwrap();
+    let reloaded = configuration.reload(NOW).unwrap();
     assert!(matches!(reloaded.changes.as_slice(), [Change::KeptBack(_)]), "{:?}", reloaded.changes);
     assert_eq!(state(&configuration, "answer"), State::KeptBack);
     assert_eq!(revision(&configuration, "answer"), 1);
@@ -115,7 +115,7 @@ fn a_bad_edit_keeps_the_old_revision_running_and_says_so() {
     assert!(problem.what.contains("concurrent_calls") && problem.line == Some(10), "{problem}");
 
     desk.write("answer", &desk.text().replace("= 4", "= 5"));
-    let reloaded = configuration.reload().unwrap();
+    let reloaded = configuration.reload(NOW).unwrap();
     assert!(
         matches!(reloaded.changes.as_slice(), [Change::Replaced { .. }]),
         "{:?}",
@@ -159,7 +159,7 @@ fn a_removed_file_is_uninstalled_and_its_numbers_are_not_used_again() {
     let desk = Desk::new();
     let configuration = desk.open();
     std::fs::remove_file(desk.file("answer")).unwrap();
-    let reloaded = configuration.reload().unwrap();
+    let reloaded = configuration.reload(NOW).unwrap();
     assert!(
         matches!(reloaded.changes.as_slice(), [Change::Uninstalled(_)]),
         "{:?}",
@@ -167,7 +167,7 @@ fn a_removed_file_is_uninstalled_and_its_numbers_are_not_used_again() {
     );
     assert!(configuration.snapshot().is_empty());
     desk.write("answer", &desk.text());
-    configuration.reload().unwrap();
+    configuration.reload(NOW).unwrap();
     assert_eq!(revision(&configuration, "answer"), 2);
 }
 
@@ -178,7 +178,7 @@ fn a_bad_policy_edit_keeps_the_old_policy_and_says_so() {
     let before = configuration.snapshot().policy.hash();
     let policy = desk.folder.path().join("home/policy/more.cedar");
     write_private(&policy, b"permit (").unwrap();
-    configuration.reload().unwrap();
+    configuration.reload(NOW).unwrap();
     let snapshot = configuration.snapshot();
     assert_eq!(snapshot.policy.hash(), before);
     assert!(
@@ -187,10 +187,10 @@ fn a_bad_policy_edit_keeps_the_old_policy_and_says_so() {
         snapshot.problems
     );
     assert_eq!(state(&configuration, "answer"), State::Active);
-    let opened = Configuration::open(home(&desk.folder), None).unwrap_err();
+    let opened = Configuration::open(home(&desk.folder), None, NOW).unwrap_err();
     assert!(matches!(opened, HomeError::Malformed { .. }), "{opened}");
     std::fs::remove_file(policy).unwrap();
-    configuration.reload().unwrap();
+    configuration.reload(NOW).unwrap();
     assert!(configuration.snapshot().problems.is_empty());
 }
 
@@ -199,7 +199,7 @@ fn withdrawn_trust_ends_what_it_signed() {
     let desk = Desk::new();
     let configuration = desk.open();
     std::fs::remove_file(desk.folder.path().join("home/trust/publishers/acme/acme.pub")).unwrap();
-    let reloaded = configuration.reload().unwrap();
+    let reloaded = configuration.reload(NOW).unwrap();
     assert!(
         reloaded.changes.iter().any(|c| matches!(c, Change::Uninstalled(_))),
         "{:?}",
@@ -216,7 +216,7 @@ fn a_broken_trust_folder_keeps_the_old_keys_and_says_so() {
     let configuration = desk.open();
     let junk = desk.folder.path().join("home/trust/publishers/acme/junk.pub");
     write_private(&junk, b"not a key").unwrap();
-    let reloaded = configuration.reload().unwrap();
+    let reloaded = configuration.reload(NOW).unwrap();
     assert!(!reloaded.trust_changed);
     assert_eq!(state(&configuration, "answer"), State::Active);
     let snapshot = configuration.snapshot();
@@ -247,7 +247,7 @@ fn a_limit_that_the_operator_lowers_reaches_what_is_installed() {
     let configuration = desk.open();
     let limits = desk.folder.path().join("home/policy/limits.toml");
     write_private(&limits, b"cpu = \"10 ms\"\n").unwrap();
-    configuration.reload().unwrap();
+    configuration.reload(NOW).unwrap();
     let snapshot = configuration.snapshot();
     let entry = snapshot.entry(&key("answer")).unwrap();
     let lowered = entry.running.as_ref().is_none_or(|i| i.limits.cpu.0 <= 10);

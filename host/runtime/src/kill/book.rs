@@ -1,19 +1,21 @@
 //! The book of orders in memory: the rules' state, each document's envelope, and receipts.
+//!
+//! What is taken again after a restart, or under other operators, stands in `restore.rs`.
+
+mod restore;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use soma_capsule::dsse::Envelope;
 use soma_policy::{
-    Digest, KillOrder, KillScope, KillSet, KillState, Operators, OrderId, Standing, Uptime,
+    Digest, DocumentKey, KillOrder, KillScope, KillSet, KillState, Operators, OrderId, Standing,
+    Uptime,
 };
 
-use super::document::{Checked, Document, Trusted};
-use super::error::{KillOpenError, KillRefusal};
-use super::receipt::KillReceipt;
-use super::replay::KillReplay;
+use super::document::{Checked, Document};
+use super::error::KillRefusal;
 use super::state;
-use super::store::Folder;
 
 /// Receipts that are kept in memory of one order.
 const RECEIPTS_MAX: usize = 64;
@@ -28,10 +30,10 @@ struct Kept {
 #[derive(Default)]
 pub(super) struct Book {
     state: KillState,
-    kept: BTreeMap<(OrderId, Digest), Kept>,
+    kept: BTreeMap<DocumentKey, Kept>,
     receipts: BTreeMap<OrderId, Vec<Envelope>>,
     /// Documents that could not be written down: tried again when they come again.
-    unwritten: BTreeSet<(OrderId, Digest)>,
+    unwritten: BTreeSet<DocumentKey>,
     /// When the next suspension lapses.
     pub(super) lapse: Option<Uptime>,
     marked: Uptime,
@@ -41,17 +43,24 @@ pub(super) struct Book {
 pub(super) struct Taken {
     pub(super) order: OrderId,
     pub(super) hash: Digest,
-    /// With every signature that is known.
-    pub(super) envelope: Envelope,
-    pub(super) since: Uptime,
     /// Whether it, or a signature, is new.
     pub(super) changed: bool,
-    /// Whether it must be written down.
-    pub(super) write: bool,
+    /// What must be written down: itself, and what is complete by it.
+    pub(super) lines: Vec<Line>,
     /// Persons who signed this document, as far as this copy of it says.
     pub(super) signed: usize,
     /// What must stop, if it is an order that stands now.
     pub(super) stands: Option<KillScope>,
+}
+
+/// A document as it is written down, with every signature that is known.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    pub(super) order: OrderId,
+    pub(super) hash: Digest,
+    pub(super) envelope: Envelope,
+    pub(super) since: Uptime,
+    pub(super) complete: bool,
 }
 
 /// An order as people see it.
@@ -73,61 +82,17 @@ pub struct OrderView {
 }
 
 impl Book {
-    /// Reads what was stored and what the journal recorded; whatever is in either counts. A document
-    /// that only the journal has is stored again.
-    pub(super) fn read(
-        folder: &Folder,
-        trusted: &Trusted,
-        replayed: KillReplay,
-    ) -> Result<Self, KillOpenError> {
-        let mut book = Self { marked: replayed.uptime(), ..Self::default() };
-        let mut unproven = Vec::new();
-        for (_, envelope, since) in folder.documents()? {
-            if let Err(refused) = book.restore(trusted, &envelope, since) {
-                unproven.push((envelope, refused));
-            }
-        }
-        for (envelope, since) in replayed.documents()? {
-            match book.restore(trusted, &envelope, since) {
-                Ok(taken) if taken.changed => store_again(folder, &taken)?,
-                Ok(_) => {}
-                Err(refused) => unproven.push((envelope, refused)),
-            }
-        }
-        book.nothing_dropped(unproven)?;
-        for receipt in folder.receipts()? {
-            if let Some(read) = KillReceipt::stored(&receipt) {
-                book.keep_receipt(read.order, receipt);
-            }
-        }
-        Ok(book)
+    /// What a lower quorum completes of what is suspended, to be written down.
+    pub(super) fn judge_by(&mut self, operators: &Operators, now: Uptime) -> Vec<Line> {
+        self.state.judge_by(operators, now);
+        let completed = self.state.take_completed();
+        completed.iter().filter_map(|key| self.line(key)).collect()
     }
 
-    fn restore(
-        &mut self,
-        trusted: &Trusted,
-        envelope: &Envelope,
-        since: Uptime,
-    ) -> Result<Taken, KillRefusal> {
-        let checked = trusted.check_kept(envelope)?;
-        self.take(checked, &trusted.operators, since)
-    }
-
-    /// A copy that cannot be proven any more, because its signer is no operator now, is passed over only
-    /// if another copy of the same document is.
-    fn nothing_dropped(&self, unproven: Vec<(Envelope, KillRefusal)>) -> Result<(), KillOpenError> {
-        for (envelope, refused) in unproven {
-            let order = claimed_order(&envelope);
-            let hash = Digest::of(envelope.unverified_payload());
-            if !self.kept.contains_key(&(order, hash)) {
-                let why = refused.to_string();
-                return Err(match refused {
-                    KillRefusal::State(_) => KillOpenError::Refused { order, why },
-                    _ => KillOpenError::Unrecognised { order, why },
-                });
-            }
-        }
-        Ok(())
+    fn line(&self, key: &DocumentKey) -> Option<Line> {
+        let Kept { envelope, since } = self.kept.get(key)?;
+        let ((order, hash), complete) = (*key, self.state.was_complete(key));
+        Some(Line { order, hash, envelope: envelope.clone(), since: *since, complete })
     }
 
     /// Whether a document that a person submits would do something: a lift that names another order than
@@ -140,16 +105,10 @@ impl Book {
     }
 
     /// Takes a checked document. Nothing changes if it is refused.
-    pub(super) fn take(
-        &mut self,
-        checked: Checked,
-        operators: &Operators,
-        now: Uptime,
-    ) -> Result<Taken, KillRefusal> {
+    pub(super) fn take(&mut self, checked: Checked, now: Uptime) -> Result<Taken, KillRefusal> {
         let Checked { document, envelope, hash } = checked;
-        let order = document.order();
-        let scope = document.scope().cloned();
-        let (envelope, since) = self.merged((order, hash), envelope, now)?;
+        let (order, scope) = (document.order(), document.scope().cloned());
+        let kept = self.merged(&(order, hash), envelope, now)?;
         let (signed, changed) = match document {
             Document::Order(signed) => {
                 (signed.persons().len(), self.state.accept_order(signed, now)?)
@@ -158,35 +117,34 @@ impl Book {
                 (signed.persons().len(), self.state.accept_lift(signed, now)?)
             }
         };
-        self.kept.insert((order, hash), Kept { envelope: envelope.clone(), since });
-        let standing = self.standing(operators, now, hash);
-        let stands = matches!(standing, Some(Standing::Complete | Standing::Suspended { .. }));
-        let stands = scope.filter(|_| stands);
-        let write = changed || self.unwritten.contains(&(order, hash));
-        Ok(Taken { order, hash, envelope, since, changed, write, signed, stands })
+        self.kept.insert((order, hash), kept);
+        let mut write = self.state.take_completed();
+        if changed || self.unwritten.contains(&(order, hash)) {
+            write.insert((order, hash));
+        }
+        let lines = write.iter().filter_map(|key| self.line(key)).collect();
+        let stands = scope.filter(|_| self.stands(now, order, hash));
+        Ok(Taken { order, hash, changed, lines, signed, stands })
     }
 
     /// The document with the signatures that are already kept of it, and its first arrival.
     fn merged(
         &self,
-        key: (OrderId, Digest),
+        key: &DocumentKey,
         mut envelope: Envelope,
-        now: Uptime,
-    ) -> Result<(Envelope, Uptime), KillRefusal> {
-        let mut since = now;
-        if let Some(kept) = self.kept.get(&key) {
+        mut since: Uptime,
+    ) -> Result<Kept, KillRefusal> {
+        if let Some(kept) = self.kept.get(key) {
             envelope.merge(&kept.envelope)?;
             since = since.min(kept.since);
         }
-        Ok((envelope, since))
+        Ok(Kept { envelope, since })
     }
 
-    fn standing(&self, operators: &Operators, now: Uptime, hash: Digest) -> Option<Standing> {
-        let statuses = self.state.statuses(operators, now);
-        statuses
-            .into_iter()
-            .find(|status| status.order.hash() == hash)
-            .map(|status| status.standing)
+    /// Whether an order of this hash stands.
+    fn stands(&self, now: Uptime, order: OrderId, hash: Digest) -> bool {
+        let standing = self.state.standing_of(&(order, hash), now);
+        matches!(standing, Some(Standing::Complete | Standing::Suspended { .. }))
     }
 
     /// The latest arrival of any document: uptime is at least that.
@@ -195,8 +153,8 @@ impl Book {
     }
 
     /// Remembers whether a document is on disk.
-    pub(super) fn written(&mut self, taken: &Taken, durable: bool) {
-        let key = (taken.order, taken.hash);
+    pub(super) fn written(&mut self, line: &Line, durable: bool) {
+        let key = (line.order, line.hash);
         match durable {
             true => self.unwritten.remove(&key),
             false => self.unwritten.insert(key),
@@ -204,9 +162,9 @@ impl Book {
     }
 
     /// What stands at `now`; remembers when that next changes by itself.
-    pub(super) fn set(&mut self, operators: &Operators, now: Uptime) -> KillSet {
-        self.lapse = self.state.next_lapse(operators, now);
-        self.state.set(operators, now)
+    pub(super) fn set(&mut self, now: Uptime) -> KillSet {
+        self.lapse = self.state.next_lapse(now);
+        self.state.set(now)
     }
 
     /// Whether uptime should be recorded; it then counts as recorded.
@@ -249,20 +207,4 @@ impl Book {
     pub(super) fn receipts(&self, order: OrderId) -> Vec<Envelope> {
         self.receipts.get(&order).cloned().unwrap_or_default()
     }
-}
-
-/// Stores a document that only the journal had.
-fn store_again(folder: &Folder, taken: &Taken) -> Result<(), KillOpenError> {
-    let Taken { order, hash, envelope, since, .. } = taken;
-    folder
-        .store(*order, *hash, envelope, *since)
-        .map_err(|error| KillOpenError::Refused { order: *order, why: error.to_string() })
-}
-
-/// The order that an unchecked document says it is about, for messages only.
-fn claimed_order(envelope: &Envelope) -> OrderId {
-    let document: serde_json::Value =
-        serde_json::from_slice(envelope.unverified_payload()).unwrap_or_default();
-    let id = document.get("order").or_else(|| document.get("id")).and_then(|id| id.as_str());
-    id.and_then(|id| id.parse().ok()).unwrap_or(OrderId::from_u128(0))
 }

@@ -69,13 +69,7 @@ impl Trusted {
         self.check_envelope(&Envelope::from_json(bytes)?)
     }
 
-    /// Checks a document that was kept. Signatures that were proven when it came stay with it, though
-    /// their signers may be no operators now.
-    pub(super) fn check_kept(&self, envelope: &Envelope) -> Result<Checked, KillRefusal> {
-        Ok(Checked { envelope: envelope.clone(), ..self.check_envelope(envelope)? })
-    }
-
-    fn check_envelope(&self, envelope: &Envelope) -> Result<Checked, KillRefusal> {
+    pub(super) fn check_envelope(&self, envelope: &Envelope) -> Result<Checked, KillRefusal> {
         let kind = kind(envelope)?;
         let verified = dsse::verify(envelope, kind, &self.keys)?;
         let signers = verified.signers().iter().copied();
@@ -86,6 +80,37 @@ impl Trusted {
         };
         let hash = Digest::of(verified.payload());
         Ok(Checked { document, envelope: verified.proven().clone(), hash })
+    }
+}
+
+/// A document as it was kept, read without any proof: whoever kept it had proven it.
+#[derive(Debug)]
+pub(super) enum Vouched {
+    Order(KillOrder),
+    Lift(Lift),
+}
+
+impl Vouched {
+    pub(super) fn order(&self) -> OrderId {
+        match self {
+            Self::Order(order) => order.id,
+            Self::Lift(lift) => lift.order,
+        }
+    }
+
+    /// Reads it; `None` unless it is an order or a lift in its canonical form.
+    pub(super) fn read(envelope: &Envelope) -> Option<Self> {
+        let (payload, kind) = (envelope.unverified_payload(), kind(envelope).ok()?);
+        let (read, hash) = if kind == ORDER_KIND {
+            let order: KillOrder = serde_json::from_slice(payload).ok()?;
+            let hash = order.hash();
+            (Self::Order(order), hash)
+        } else {
+            let lift: Lift = serde_json::from_slice(payload).ok()?;
+            let hash = lift.hash();
+            (Self::Lift(lift), hash)
+        };
+        (hash == Digest::of(payload)).then_some(read)
     }
 }
 

@@ -88,6 +88,9 @@ pub enum KillOpenError {
         /// Why not.
         why: String,
     },
+    /// The list of operators.
+    #[error(transparent)]
+    Home(#[from] crate::home::HomeError),
     /// The host key cannot sign receipts.
     #[error(transparent)]
     Key(#[from] soma_capsule::key::KeyError),
@@ -106,6 +109,7 @@ impl KillOpenError {
             Self::Disk { .. } => Code::JournalWrite,
             Self::Corrupt { .. } | Self::Refused { .. } => Code::KillMalformed,
             Self::Unrecognised { .. } => Code::KillSigner,
+            Self::Home(error) => error.code(),
             Self::Key(error) => error.code(),
         }
     }

@@ -35,17 +35,28 @@ impl KillReplay {
         self.uptime
     }
 
-    /// The orders and lifts on record, with the uptime at which they came.
-    pub(super) fn documents(self) -> Result<Vec<(Envelope, Uptime)>, KillOpenError> {
+    /// The orders and lifts on record.
+    pub(super) fn documents(self) -> Result<Vec<Recorded>, KillOpenError> {
         let mut documents = Vec::new();
         for record in self.records {
             let envelope = Envelope::from_json(record.envelope.as_bytes()).map_err(|error| {
                 KillOpenError::Refused { order: record.order, why: error.to_string() }
             })?;
             if envelope.payload_type() != dsse::payload_type(RECEIPT_KIND) {
-                documents.push((envelope, Uptime(record.uptime_ms)));
+                let (since, complete) = (Uptime(record.uptime_ms), record.complete);
+                documents.push(Recorded { envelope, since, complete });
             }
         }
         Ok(documents)
     }
+}
+
+/// A document as the host recorded it.
+#[derive(Debug)]
+pub(super) struct Recorded {
+    pub(super) envelope: Envelope,
+    /// Uptime when it came.
+    pub(super) since: Uptime,
+    /// Whether it had been signed to its quorum.
+    pub(super) complete: bool,
 }

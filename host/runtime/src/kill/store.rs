@@ -13,17 +13,21 @@ use serde::{Deserialize, Serialize};
 use soma_capsule::dsse::Envelope;
 use soma_policy::{Digest, OrderId, Uptime, canonical};
 
+use super::book::Line;
 use super::error::KillOpenError;
+use super::replay::Recorded;
 
 const BYTES_MAX: u64 = 16 * 1024 * 1024;
 const SUFFIX: &str = ".json";
 const TEMPORARY: &str = ".tmp";
 
-/// A stored document: the envelope as text, when it came, and a checksum over both.
+/// A stored document: the envelope as text, when it came, whether it was signed to its quorum, and a
+/// checksum over all of it.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Stored {
     check: Digest,
+    complete: bool,
     envelope: String,
     since: Uptime,
 }
@@ -46,38 +50,44 @@ impl Folder {
             .mode(0o700)
             .create(&receipts)
             .map_err(KillOpenError::disk("create", &receipts))?;
-        Ok(Self { documents: dir.to_path_buf(), receipts, writing: Mutex::new(()) })
+        let this = Self::at(dir);
+        remove_temporaries(&this.documents)?;
+        remove_temporaries(&this.receipts)?;
+        Ok(this)
     }
 
-    /// Every stored document with the uptime at which it came.
-    pub(super) fn documents(&self) -> Result<Vec<(PathBuf, Envelope, Uptime)>, KillOpenError> {
+    /// The folders as they are, for reading beside a host that may run.
+    pub(super) fn at(dir: &Path) -> Self {
+        let receipts = dir.join("receipts");
+        Self { documents: dir.to_path_buf(), receipts, writing: Mutex::new(()) }
+    }
+
+    /// Every stored document.
+    pub(super) fn documents(&self) -> Result<Vec<Recorded>, KillOpenError> {
         let mut documents = Vec::new();
         for path in files(&self.documents)? {
             let corrupt = |why: String| KillOpenError::Corrupt { path: path.clone(), why };
             let bytes = read(&path)?;
             let stored: Stored =
                 serde_json::from_slice(&bytes).map_err(|error| corrupt(error.to_string()))?;
-            if stored.check != check(&stored.envelope, stored.since) {
+            let Stored { complete, since, .. } = stored;
+            if stored.check != check(&stored.envelope, since, complete) {
                 return Err(corrupt("its checksum does not match".to_owned()));
             }
             let envelope = Envelope::from_json(stored.envelope.as_bytes())
                 .map_err(|error| corrupt(error.to_string()))?;
-            documents.push((path, envelope, stored.since));
+            documents.push(Recorded { envelope, since, complete });
         }
         Ok(documents)
     }
 
     /// Stores a document durably, in place of what was stored of it before.
-    pub(super) fn store(
-        &self,
-        order: OrderId,
-        hash: Digest,
-        envelope: &Envelope,
-        since: Uptime,
-    ) -> std::io::Result<()> {
-        let envelope = String::from_utf8(envelope.to_json()).unwrap_or_default();
-        let stored = Stored { check: check(&envelope, since), envelope, since };
-        let bytes = canonical::to_vec(&stored).map_err(std::io::Error::other)?;
+    pub(super) fn store(&self, line: &Line) -> std::io::Result<()> {
+        let Line { order, hash, since, complete, .. } = *line;
+        let envelope = String::from_utf8(line.envelope.to_json()).unwrap_or_default();
+        let check = check(&envelope, since, complete);
+        let bytes = canonical::to_vec(&Stored { check, complete, envelope, since })
+            .map_err(std::io::Error::other)?;
         let name = format!("{order}-{}{SUFFIX}", hash.short());
         let _writing = self.writing.lock();
         replace(&self.documents, &name, &bytes)
@@ -110,19 +120,32 @@ impl Folder {
     }
 }
 
-fn check(envelope: &str, since: Uptime) -> Digest {
-    Digest::of(format!("soma kill v1 {since} {envelope}").as_bytes())
+fn check(envelope: &str, since: Uptime, complete: bool) -> Digest {
+    Digest::of(format!("soma kill v1 {since} {complete} {envelope}").as_bytes())
 }
 
-/// The files of a folder in the order of their names. What a crash left half written is removed.
-fn files(dir: &Path) -> Result<Vec<PathBuf>, KillOpenError> {
-    let mut files = Vec::new();
+/// Removes what a crash left half written.
+fn remove_temporaries(dir: &Path) -> Result<(), KillOpenError> {
     for entry in std::fs::read_dir(dir).map_err(KillOpenError::disk("list", dir))? {
         let path = entry.map_err(KillOpenError::disk("list", dir))?.path();
+        if path.extension().is_some_and(|extension| extension == "tmp") {
+            std::fs::remove_file(&path).map_err(KillOpenError::disk("remove", &path))?;
+        }
+    }
+    Ok(())
+}
+
+/// The files of a folder in the order of their names; none if there is no folder.
+fn files(dir: &Path) -> Result<Vec<PathBuf>, KillOpenError> {
+    let mut files = Vec::new();
+    let entries = match std::fs::read_dir(dir) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(files),
+        entries => entries.map_err(KillOpenError::disk("list", dir))?,
+    };
+    for entry in entries {
+        let path = entry.map_err(KillOpenError::disk("list", dir))?.path();
         match path.file_name().and_then(|name| name.to_str()) {
-            Some(name) if name.ends_with(TEMPORARY) => {
-                std::fs::remove_file(&path).map_err(KillOpenError::disk("remove", &path))?;
-            }
+            Some(name) if name.ends_with(TEMPORARY) => {}
             _ if path.is_dir() => {}
             Some(name) if name.ends_with(SUFFIX) => files.push(path),
             _ => {

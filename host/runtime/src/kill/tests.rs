@@ -2,6 +2,7 @@
 
 mod carrying;
 mod documents;
+mod operators;
 mod quorum;
 mod restart;
 
@@ -60,16 +61,23 @@ impl House {
     }
 
     fn trusted(&self) -> Trusted {
-        let operator = |name: &str, key: &KeyPair| Operator {
-            name: name.to_owned(),
-            person: name.to_owned(),
+        self.list(self.quorum, &[("ada", &self.ada), ("bob", &self.bob)])
+    }
+
+    /// Another list of operators.
+    fn list(&self, quorum: usize, persons: &[(&str, &KeyPair)]) -> Trusted {
+        let operator = |(name, key): &(&str, &KeyPair)| Operator {
+            name: (*name).to_owned(),
+            person: (*name).to_owned(),
             key: key.public().fingerprint(),
         };
-        let operators = [operator("ada", &self.ada), operator("bob", &self.bob)];
-        Trusted {
-            operators: Operators::new(self.quorum, operators).unwrap(),
-            keys: vec![self.ada.public().clone(), self.bob.public().clone()],
-        }
+        let operators = Operators::new(quorum, persons.iter().map(operator)).unwrap();
+        let keys = persons.iter().map(|(_, key)| key.public().clone()).collect();
+        Trusted { operators, keys }
+    }
+
+    fn only_bob(&self) -> Trusted {
+        self.list(1, &[("bob", &self.bob)])
     }
 
     fn open(&self) -> Result<Open, KillOpenError> {
@@ -97,6 +105,11 @@ impl House {
         };
         let kills = Kills::open(options, clock.clone(), journal.clone(), replay)?;
         Ok(Open { kills, journal, clock })
+    }
+
+    fn lose_journal(&self) {
+        std::fs::remove_dir_all(self.folder.path().join("journal")).unwrap();
+        std::fs::remove_dir_all(self.folder.path().join("head")).unwrap();
     }
 
     fn stored(&self) -> Vec<PathBuf> {

@@ -1,5 +1,7 @@
 //! `soma policy explain INSTALLATION OPERATION…`: the judgement of each layer, by the very rules of a host.
 
+mod kill;
+
 use serde_json::json;
 use soma_host::home::Configuration;
 use soma_policy::{
@@ -14,13 +16,13 @@ use crate::failure::Failure;
 use crate::output::{Report, neutral};
 
 /// The layers in the order in which they judge.
-const LAYERS: [Layer; 3] = [Layer::Manifest, Layer::Grant, Layer::Operator];
+const LAYERS: [Layer; 4] = [Layer::Manifest, Layer::Grant, Layer::Operator, Layer::Kill];
 
 impl Explain {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
         let home = context.home()?;
         let development = crate::devkey::public()?;
-        let configuration = Configuration::open(home, development)?;
+        let configuration = Configuration::open(home.clone(), development, context.now())?;
         let snapshot = configuration.snapshot();
         let key = InstallationKey {
             environment: self.place.environment.clone(),
@@ -35,8 +37,10 @@ impl Explain {
             return Err(crate::failure::of_problems(context, &entry.problems));
         };
         let words: Vec<&str> = self.operation.iter().map(String::as_str).collect();
-        let denials = judge(installation, &snapshot.policy, &words)?;
+        let mut denials = judge(installation, &snapshot.policy, &words)?;
         let operation = words.join(" ");
+        let kills = kill::standing(context, &home, &self.place)?;
+        denials.extend(kill::judge(&kills, installation, &operation));
         let value = json!({
             "installation": key.to_string(), "operation": operation,
             "decision": if denials.is_empty() { "allow" } else { "deny" }, "denials": denials,
@@ -52,7 +56,7 @@ impl Explain {
     }
 }
 
-/// Every layer's denial; none if it is allowed. A running host asks its kill orders besides.
+/// The denials of manifest, grant and operator; none if it is allowed.
 fn judge(
     installation: &Installation,
     policy: &OperatorPolicy,
@@ -156,7 +160,7 @@ fn file_operation(word: &str) -> Result<FileOp, Failure> {
     })
 }
 
-/// `manifest ✓ · grant ✗ http.issues allows GET · operator ✓ ⇒ denied`.
+/// `manifest ✓ · grant ✗ http.issues allows GET · operator ✓ · kill ✓ ⇒ denied`.
 fn line(denials: &[Denial]) -> String {
     let mut parts = Vec::new();
     let mut is_hidden = false;
@@ -188,10 +192,10 @@ mod tests {
 
     #[test]
     fn the_line_shows_who_said_no() {
-        assert_eq!(line(&[]), "manifest ✓ · grant ✓ · operator ✓ ⇒ allowed");
+        assert_eq!(line(&[]), "manifest ✓ · grant ✓ · operator ✓ · kill ✓ ⇒ allowed");
         assert_eq!(
             line(&[denial(Layer::Grant)]),
-            "manifest ✓ · grant ✗ http.issues allows GET · operator ✓ ⇒ denied"
+            "manifest ✓ · grant ✗ http.issues allows GET · operator ✓ · kill ✓ ⇒ denied"
         );
         let both = [denial(Layer::Manifest), denial(Layer::Operator)];
         assert!(line(&both).contains("grant – · operator ✗"), "{}", line(&both));

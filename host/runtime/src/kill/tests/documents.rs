@@ -69,7 +69,8 @@ fn with_rubbish(envelope: &Envelope, operator: &KeyPair) -> Envelope {
     let mut json: serde_json::Value = serde_json::from_slice(&envelope.to_json()).unwrap();
     let signatures = json["signatures"].as_array_mut().unwrap();
     for n in signatures.len()..dsse::SIGNATURES_MAX {
-        let keyid = if n % 2 == 0 { operator.public().fingerprint().to_string() } else { n.to_string() };
+        let keyid =
+            if n % 2 == 0 { operator.public().fingerprint().to_string() } else { n.to_string() };
         signatures.push(serde_json::json!({ "keyid": keyid, "sig": "cnViYmlzaA==" }));
     }
     Envelope::from_json(json.to_string().as_bytes()).unwrap()
@@ -87,7 +88,7 @@ async fn signatures_that_a_relay_adds_are_not_kept_and_fill_no_places() {
     let accepted = open.take(&second, Vec::new()).await.unwrap();
     assert_eq!(accepted.state, "complete");
     let kept = super::super::store::Folder::open(&house.dir()).unwrap().documents().unwrap();
-    let signers: Vec<&str> = kept[0].1.key_ids().collect();
+    let signers: Vec<&str> = kept[0].envelope.key_ids().collect();
     let of = |key: &KeyPair| key.public().fingerprint().to_string();
     assert_eq!(signers, [of(&house.bob), of(&house.ada)]);
 }

@@ -40,8 +40,7 @@ async fn an_order_whose_journal_is_gone_stands_by_its_file() {
     open.passes(Millis(5 * SUSPENSION.0));
     open.take(&signed(&order(1, "publisher:acme"), &[&house.ada]), Vec::new()).await.unwrap();
     drop(open);
-    std::fs::remove_dir_all(house.folder.path().join("journal")).unwrap();
-    std::fs::remove_dir_all(house.folder.path().join("head")).unwrap();
+    house.lose_journal();
     let open = house.open().unwrap();
     assert!(open.stops(&subject("acme/csv")));
     // Uptime begins where the order came, not at nought: the suspension is no longer than an hour.
@@ -74,7 +73,8 @@ async fn any_damage_to_a_stored_order_stops_the_host_from_starting() {
     let bytes = std::fs::read(&path).unwrap();
     let fails = |bytes: &[u8], what: &str| {
         std::fs::write(&path, bytes).unwrap();
-        let refused = super::super::store::Folder::open(&house.dir()).unwrap().documents().unwrap_err();
+        let refused =
+            super::super::store::Folder::open(&house.dir()).unwrap().documents().unwrap_err();
         assert!(matches!(refused, KillOpenError::Corrupt { .. }), "{what}: {refused}");
         assert!(refused.to_string().contains("soma kill apply"), "{refused}");
     };
@@ -93,25 +93,14 @@ async fn any_damage_to_a_stored_order_stops_the_host_from_starting() {
 }
 
 #[tokio::test]
-async fn an_order_of_someone_who_is_no_operator_any_more_is_never_dropped_silently() {
+async fn an_order_that_only_a_file_knows_and_nobody_vouches_for_is_never_dropped_silently() {
     let house = House::new(1);
     let open = house.open().unwrap();
     let order = order(1, "capsule:acme/csv");
     open.take(&signed(&order, &[&house.ada]), Vec::new()).await.unwrap();
     drop(open);
-    let only_bob = || Trusted {
-        operators: Operators::new(
-            1,
-            [Operator {
-                name: "bob".to_owned(),
-                person: "bob".to_owned(),
-                key: house.bob.public().fingerprint(),
-            }],
-        )
-        .unwrap(),
-        keys: vec![house.bob.public().clone()],
-    };
-    let refused = house.open_with(only_bob()).map(|_| ()).unwrap_err();
+    house.lose_journal();
+    let refused = house.open_with(house.only_bob()).map(|_| ()).unwrap_err();
     assert!(
         matches!(refused, KillOpenError::Unrecognised { order, .. } if order == OrderId::from_u128(1))
     );
@@ -119,7 +108,8 @@ async fn an_order_of_someone_who_is_no_operator_any_more_is_never_dropped_silent
     let open = house.open().unwrap();
     open.take(&signed(&order, &[&house.bob]), Vec::new()).await.unwrap();
     drop(open);
-    assert!(house.open_with(only_bob()).unwrap().stops(&subject("acme/csv")));
+    house.lose_journal();
+    assert!(house.open_with(house.only_bob()).unwrap().stops(&subject("acme/csv")));
 }
 
 #[tokio::test]
