@@ -11,8 +11,11 @@ mod journal;
 mod kills;
 mod openapi;
 mod problem;
+mod refusal;
 mod routes;
+mod schema;
 pub(crate) mod serve;
+mod shape;
 mod status;
 mod stream;
 
@@ -24,6 +27,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::descriptors::Descriptors;
 use crate::host::Host;
 use serve::{AppDomains, Apps, serve_connection};
 
@@ -31,8 +35,6 @@ pub use openapi::document as openapi;
 
 /// How long connections may take to end once the host stops.
 const FAREWELL: Duration = Duration::from_secs(10);
-/// Connections at one time; more wait in the system's queue.
-const CONNECTIONS_MAX: usize = 4096;
 
 /// Serves until `stop` is ready, then lets connections end.
 ///
@@ -44,9 +46,12 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send,
 ) -> std::io::Result<()> {
     let api = routes::router(host.clone());
-    let apps = Arc::new(Apps::new(host, AppDomains::new(Vec::new()), false));
+    let settings = host.settings().apps.clone();
+    let apps = Arc::new(Apps::new(host, AppDomains::new(settings.domains), settings.https));
     let (stopping, tasks) = (CancellationToken::new(), TaskTracker::new());
-    let room = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS_MAX));
+    let connections = Descriptors::of_connections(Descriptors::now().soft);
+    let room = usize::try_from(connections).unwrap_or(usize::MAX);
+    let room = Arc::new(tokio::sync::Semaphore::new(room));
     tokio::pin!(stop);
     loop {
         let Ok(place) = room.clone().acquire_owned().await else { break };

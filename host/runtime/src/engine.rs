@@ -15,6 +15,9 @@ use wasmtime::{
     RegallocAlgorithm, Strategy,
 };
 
+/// The engine's version: the crate does not tell its own, a test compares it with the lock file.
+pub const WASMTIME: &str = "48.0.8";
+
 /// How often a running guest is looked at.
 pub const TICK: Duration = Duration::from_millis(5);
 /// Largest linear memory of any guest, whatever its manifest asks for.
@@ -164,4 +167,16 @@ pub fn start_ticker(engine: &Engine) -> std::io::Result<JoinHandle<()>> {
             std::thread::park_timeout(TICK);
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_engine_s_version_is_the_one_that_is_built_in() {
+        let locked = include_str!("../../../Cargo.lock");
+        let entry = format!("name = \"wasmtime\"\nversion = \"{WASMTIME}\"\n");
+        assert!(locked.contains(&entry), "Cargo.lock holds another wasmtime than {WASMTIME}");
+    }
 }

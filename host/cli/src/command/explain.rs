@@ -1,6 +1,7 @@
 //! `soma explain CODE`: what a code means and what to do. Works without host, home or network.
 //!
-//! The same table prints docs/reference/errors.md, so the page cannot differ from the program.
+//! The same table prints docs/reference/errors.md, so the page cannot differ from the program; the same
+//! goes for the host's interface and docs/reference/openapi.json.
 
 use std::fmt::Write;
 
@@ -14,15 +15,18 @@ use crate::output::Report;
 /// Say what an error code means and what to do about it
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  soma explain SOMA-D012\n  soma explain --all > docs/reference/errors.md"
+    after_help = "Example:\n  soma explain SOMA-D012\n  soma explain --all > docs/reference/errors.md\n  soma explain --openapi > docs/reference/openapi.json"
 )]
 pub(crate) struct Explain {
     /// The code, such as SOMA-D012 or D012
-    #[arg(value_name = "CODE", required_unless_present = "all")]
+    #[arg(value_name = "CODE", required_unless_present_any = ["all", "openapi"])]
     code: Option<String>,
     /// Every code, as the reference page in Markdown
-    #[arg(long)]
+    #[arg(long, conflicts_with = "openapi")]
     all: bool,
+    /// The host's HTTP interface, as its OpenAPI document
+    #[arg(long, conflicts_with = "code")]
+    openapi: bool,
 }
 
 impl Explain {
@@ -32,6 +36,7 @@ impl Explain {
                 return Err(Failure::new(Code::Usage, "give a code or --all, not both"));
             }
             Some(code) => one(&find(&code)?),
+            None if self.openapi => openapi(),
             None => all(),
         };
         Ok(context.out.report(&report)?)
@@ -74,6 +79,12 @@ fn value(code: &Code) -> Value {
         "exit": entry.exit,
         "status": entry.http,
     })
+}
+
+fn openapi() -> Report {
+    let document = soma_host::edge::openapi();
+    let text = format!("{document:#}");
+    Report::new("soma.openapi.v1", document, text)
 }
 
 fn all() -> Report {

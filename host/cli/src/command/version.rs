@@ -14,15 +14,16 @@ pub(crate) struct Version {}
 impl Version {
     pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
         let version = env!("CARGO_PKG_VERSION");
+        let engine = format!("wasmtime {}", soma_host::engine::WASMTIME);
         let text = format!(
-            "soma {version} · engine wasmtime · manifest schema 1 · home schema {} · {} {}",
+            "soma {version} · engine {engine} · manifest schema 1 · home schema {} · {} {}",
             soma_host::home::SCHEMA,
             std::env::consts::OS,
             std::env::consts::ARCH,
         );
         let value = json!({
             "version": version,
-            "engine": "wasmtime",
+            "engine": engine,
             "manifest_schema": 1,
             "home_schema": soma_host::home::SCHEMA,
             "os": std::env::consts::OS,

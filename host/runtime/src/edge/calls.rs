@@ -11,10 +11,13 @@ use soma_policy::{CallId, Code, LimitKind};
 use utoipa::IntoParams;
 
 use super::auth::Bearer;
-use super::problem::{Problem, ProblemBody};
+use super::problem::Problem;
+use super::refusal;
+use super::shape::{CallItem, CallPage, EndedCall, LogItem, LogPage, ReceiptPlace, RunningCall};
 use crate::calls::{Ended, Known};
 use crate::host::Host;
-use crate::invoke::CallReply;
+use crate::invoke::{CallReply, ReceiptRef};
+use crate::output::LogLine;
 use crate::running::Running;
 use crate::token::Scope;
 
@@ -34,16 +37,16 @@ pub(super) struct Filter {
 
 /// Calls of the token's environment, newest first.
 #[utoipa::path(get, path = "/v1/calls", tag = "calls", params(Filter),
-    responses((status = 200, description = "`items`, and `next` as the cursor of the next page", body = Object),
-        (status = "4XX", description = "a problem", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "some calls, and the cursor of the next page", body = CallPage),
+        refusal::Token, refusal::Query), security(("token" = [])))]
 pub(super) async fn list(
     State(host): State<Arc<Host>>,
     bearer: Bearer,
     filter: Result<Query<Filter>, axum::extract::rejection::QueryRejection>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<CallPage>, Problem> {
     bearer.must(&Scope::ReadCalls)?;
     let Query(filter) = filter.map_err(|error| Problem::new(Code::InputType, error.body_text()))?;
-    let before = filter.cursor.as_deref().map(call_id).transpose()?;
+    let before = filter.cursor.as_deref().map(cursor).transpose()?;
     let limit = filter.limit.unwrap_or(100).clamp(1, PAGE_MAX);
     let (running, ended) = match filter.state.as_deref() {
         None => (true, true),
@@ -70,19 +73,19 @@ pub(super) async fn list(
     let more = items.len() > limit;
     items.truncate(limit);
     let next = items.last().filter(|_| more).map(|(id, _)| id.to_string());
-    let items: Vec<Value> = items.into_iter().map(|(_, item)| item).collect();
-    Ok(Json(json!({ "items": items, "next": next })))
+    let items = items.into_iter().map(|(_, item)| item).collect();
+    Ok(Json(CallPage { items, next }))
 }
 
 /// One call, complete.
 #[utoipa::path(get, path = "/v1/calls/{id}", tag = "calls", params(("id" = String, Path)),
-    responses((status = 200, description = "the call", body = Object),
-        (status = "4XX", description = "a problem", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "the call", body = CallItem),
+        refusal::Token, refusal::Named), security(("token" = [])))]
 pub(super) async fn show(
     State(host): State<Arc<Host>>,
     bearer: Bearer,
     Path(id): Path<String>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<CallItem>, Problem> {
     Ok(Json(match known(&host, &bearer, &id)? {
         Known::Running(call) => of_running(&host, &call),
         Known::Ended(ended) => of_ended(&ended),
@@ -91,22 +94,29 @@ pub(super) async fn show(
 
 /// What a call logged.
 #[utoipa::path(get, path = "/v1/calls/{id}/logs", tag = "calls", params(("id" = String, Path)),
-    responses((status = 200, description = "`items`: at, at_ms, level, context, message", body = Object),
-        (status = "4XX", description = "a problem", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "its lines", body = LogPage),
+        refusal::Token, refusal::Named), security(("token" = [])))]
 pub(super) async fn logs(
     State(host): State<Arc<Host>>,
     bearer: Bearer,
     Path(id): Path<String>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<LogPage>, Problem> {
     let lines = match known(&host, &bearer, &id)? {
         Known::Running(call) => call.output().map(|output| output.lines()).unwrap_or_default(),
         Known::Ended(ended) => ended.log.clone(),
     };
-    let item = |line: &crate::output::LogLine| {
-        json!({ "at": line.at.to_string(), "at_ms": line.at.0.to_string(), "level": line.level,
-            "context": line.context, "message": line.message })
+    let item = |line: LogLine| LogItem {
+        at: line.at.to_string(),
+        at_ms: line.at.0.to_string(),
+        level: line.level,
+        context: line.context,
+        message: line.message,
     };
-    Ok(Json(json!({ "items": lines.iter().map(item).collect::<Vec<_>>() })))
+    Ok(Json(LogPage { items: lines.into_iter().map(item).collect() }))
+}
+
+fn cursor(text: &str) -> Result<CallId, Problem> {
+    text.parse().map_err(|_| Problem::new(Code::CursorBad, "a cursor is what `next` said"))
 }
 
 fn call_id(text: &str) -> Result<CallId, Problem> {
@@ -123,37 +133,48 @@ fn known(host: &Host, bearer: &Bearer, id: &str) -> Result<Known, Problem> {
     known.ok_or_else(|| Problem::new(Code::CallUnknown, format!("this host knows no call `{id}`")))
 }
 
-fn of_running(host: &Host, call: &Running) -> Value {
+fn of_running(host: &Host, call: &Running) -> CallItem {
     let elapsed = host.clock().monotonic().saturating_sub(call.started);
-    let limits = &call.installation.limits;
     let cpu = Duration::from_nanos(call.meter.cpu.settled_ns());
-    json!({
-        "id": call.ids.call, "installation": call.installation.key().id, "function": call.function,
-        "state": "running", "waiting": call.waiting_for(), "elapsed": seconds(elapsed),
-        "cpu": format!("{}/{}", cpu.as_millis(), limits.cpu), "memory": call.meter.used(LimitKind::Memory),
-        "revision": call.installation.revision.to_string(), "parent": call.ids.parent, "root": call.ids.root,
-        "denials": call.denials().0,
+    CallItem::Running(RunningCall {
+        id: call.ids.call,
+        installation: call.installation.key().id.clone(),
+        function: call.function.clone(),
+        state: "running",
+        waiting: call.waiting_for(),
+        elapsed: seconds(elapsed),
+        cpu: format!("{}/{}", cpu.as_millis(), call.installation.limits.cpu),
+        memory: call.meter.used(LimitKind::Memory),
+        revision: call.installation.revision.to_string(),
+        parent: call.ids.parent,
+        root: call.ids.root,
+        denials: call.denials().0,
     })
 }
 
-fn of_ended(ended: &Ended) -> Value {
-    let mut item = summary_of(&ended.reply);
-    let wall = Duration::from_micros(ended.reply.usage.wall_us);
-    let cpu = Duration::from_micros(ended.reply.usage.cpu_us);
-    for (name, value) in [
-        ("id", json!(ended.reply.call)),
-        ("installation", json!(ended.key.id)),
-        ("function", json!(ended.function)),
-        ("state", json!(ended.reply.outcome.as_str())),
-        ("started", json!(ended.started.to_string())),
-        ("elapsed", json!(seconds(wall))),
-        ("cpu", json!(format!("{} ms", cpu.as_millis()))),
-        ("guest_error", json!(ended.reply.guest_error)),
-        ("detail", json!(ended.reply.detail)),
-    ] {
-        item.insert(name.to_owned(), value);
-    }
-    Value::Object(item)
+fn of_ended(ended: &Ended) -> CallItem {
+    let reply = &ended.reply;
+    let place =
+        |at: ReceiptRef| ReceiptPlace { journal: at.journal.to_string(), seq: at.seq.to_string() };
+    CallItem::Ended(Box::new(EndedCall {
+        id: reply.call,
+        call: reply.call,
+        installation: ended.key.id.clone(),
+        function: ended.function.clone(),
+        state: reply.outcome.as_str(),
+        started: ended.started.to_string(),
+        elapsed: seconds(Duration::from_micros(reply.usage.wall_us)),
+        cpu: format!("{} ms", Duration::from_micros(reply.usage.cpu_us).as_millis()),
+        outcome: reply.outcome,
+        code: reply.code.or_else(|| reply.outcome.code()).map(Code::id),
+        denials: reply.denials.clone(),
+        denials_dropped: reply.denials_dropped,
+        usage: reply.usage,
+        cost: reply.charge,
+        receipt: reply.receipt.map(place),
+        guest_error: reply.guest_error.clone(),
+        detail: reply.detail.clone(),
+    }))
 }
 
 /// What every account of an ended call holds.

@@ -11,8 +11,8 @@ use serde_json::Value;
 use soma_policy::{CallId, Code, FunctionName, InstallationId, Millis};
 
 use super::auth::Bearer;
-use super::problem::{Problem, ProblemBody};
-use super::stream;
+use super::problem::Problem;
+use super::{refusal, stream};
 use crate::host::Host;
 use crate::invoke::{CallReply, CallRequest};
 
@@ -26,10 +26,8 @@ use crate::invoke::{CallReply, CallRequest};
     params(("id" = String, Path), ("function" = String, Path),
         ("Idempotency-Key" = Option<String>, Header), ("Soma-Timeout" = Option<String>, Header)),
     request_body(content = Object, content_type = "application/json"),
-    responses((status = 200, description = "what the function returned", body = Object),
-        (status = "4XX", description = "a problem", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "interrupted, or the host failed", body = ProblemBody, content_type = "application/problem+json")),
-    security(("token" = [])))]
+    responses((status = 200, description = "what the function returned", content((Value = "application/json"), (String = "text/event-stream"))),
+        refusal::Token, refusal::Call), security(("token" = [])))]
 pub(super) async fn call(
     State(host): State<Arc<Host>>,
     bearer: Bearer,

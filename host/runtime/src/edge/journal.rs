@@ -6,13 +6,15 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use serde::Deserialize;
-use serde_json::{Value, json};
 use soma_policy::Code;
 use utoipa::IntoParams;
 
 use super::auth::Bearer;
-use super::problem::{Problem, ProblemBody};
+use super::problem::Problem;
+use super::refusal;
+use super::shape::{JournalLine, JournalPage};
 use crate::host::Host;
+use crate::journal::Line;
 use crate::token::Scope;
 
 const PAGE_MAX: usize = 1000;
@@ -28,13 +30,13 @@ pub(super) struct From {
 
 /// Lines of the journal: only what is durable.
 #[utoipa::path(get, path = "/v1/journal", tag = "audit", params(From),
-    responses((status = 200, description = "`items`, and `next` as the cursor of what follows", body = Object),
-        (status = "4XX", description = "a problem", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "some lines, and where to go on", body = JournalPage),
+        refusal::Token, refusal::Query), security(("token" = [])))]
 pub(super) async fn read(
     State(host): State<Arc<Host>>,
     bearer: Bearer,
     from: Result<Query<From>, QueryRejection>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<JournalPage>, Problem> {
     bearer.must(&Scope::Operate)?;
     let Query(from) = from.map_err(|error| Problem::new(Code::InputType, error.body_text()))?;
     let cursor = from.cursor.as_deref().map_or(Ok(0), str::parse::<u64>);
@@ -46,7 +48,16 @@ pub(super) async fn read(
     let page = read
         .map_err(|error| Problem::new(Code::HostFailure, error.to_string()))?
         .map_err(|error| Problem::new(error.code(), error.to_string()))?;
-    Ok(Json(
-        json!({ "journal": host.journal().id(), "host": host.id(), "items": page.records, "next": page.next.to_string() }),
-    ))
+    let line = |line: Line| JournalLine {
+        seq: line.seq.to_string(),
+        hash: line.hash,
+        head: line.head,
+        record: line.record,
+    };
+    Ok(Json(JournalPage {
+        journal: host.journal().id().to_string(),
+        host: host.id().to_string(),
+        items: page.records.into_iter().map(line).collect(),
+        next: page.next.to_string(),
+    }))
 }

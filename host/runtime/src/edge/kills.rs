@@ -7,15 +7,18 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
+use http::StatusCode;
 use serde::Deserialize;
-use serde_json::{Value, json};
 use soma_policy::{Code, KillScope, OrderId};
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use super::auth::Bearer;
 use super::problem::{Problem, ProblemBody};
+use super::refusal;
+use super::schema::{Envelope, KillBody};
+use super::shape::{Draining, KillAnswer, KillDone, KillItem, KillPage, KillRadius, ReceiptPage};
 use crate::host::Host;
-use crate::kill::Accepted;
+use crate::kill::{Accepted, OrderView, Radius, StoppedCall};
 use crate::token::Scope;
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -25,96 +28,130 @@ pub(super) struct Mode {
     dry_run: Option<bool>,
 }
 
-#[derive(Debug, Deserialize)]
-struct Asked {
+/// What a dry run is asked about.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = DryRun)]
+pub(super) struct Asked {
+    #[schema(value_type = String)]
     scope: KillScope,
 }
 
 /// Takes a signed order (a DSSE envelope of kind `kill-order`) and carries it out.
 #[utoipa::path(post, path = "/v1/kill-orders", tag = "kill", params(Mode),
-    request_body(content = Object, description = "a DSSE envelope, or {\"scope\": …} with dry_run"),
-    responses((status = 200, description = "what it stopped, with the host's signed receipt", body = Object),
-        (status = "4XX", description = "a problem", body = ProblemBody)))]
+    request_body(content = KillBody, description = "a signed order; with `dry_run`, a scope"),
+    responses((status = 200, description = "what it stopped, with the host's signed receipt, or what it would stop", body = KillAnswer),
+        (status = 401, description = "a dry run without an operator's token", body = ProblemBody, content_type = "application/problem+json"),
+        refusal::Document), security((), ("token" = [])))]
 pub(super) async fn give(
     State(host): State<Arc<Host>>,
     bearer: Result<Bearer, Problem>,
     mode: Result<Query<Mode>, QueryRejection>,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<KillAnswer>, Problem> {
     let Query(mode) = mode.map_err(|error| Problem::new(Code::InputType, error.body_text()))?;
     let body = read(body)?;
     if mode.dry_run != Some(true) {
-        return taken(&host, body).await;
+        let done = taken(&host, body).await?;
+        return Ok(Json(KillAnswer::Done(Box::new(done))));
     }
     bearer?.must(&Scope::Operate)?;
     let asked: Asked = serde_json::from_slice(&body)
         .map_err(|error| Problem::new(Code::KillScope, error.to_string()))?;
-    Ok(Json(json!(host.blast_radius(&asked.scope))))
+    Ok(Json(KillAnswer::Radius(radius(host.blast_radius(&asked.scope)))))
 }
 
 /// Every order that this host knows, with its state.
 #[utoipa::path(get, path = "/v1/kill-orders", tag = "kill",
-    responses((status = 200, description = "`items`", body = Object),
-        (status = "4XX", description = "a problem", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "the orders", body = KillPage), refusal::Token), security(("token" = [])))]
 pub(super) async fn list(
     State(host): State<Arc<Host>>,
     bearer: Bearer,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<KillPage>, Problem> {
     bearer.must(&Scope::Operate)?;
-    Ok(Json(json!({ "items": host.kills().list(), "next": null })))
+    let items = host.kills().list().into_iter().map(item).collect();
+    Ok(Json(KillPage { items, next: None }))
+}
+
+fn item(view: OrderView) -> KillItem {
+    let OrderView { order, state, persons, needed, lapses_in_ms, receipts } = view;
+    KillItem { order, state, persons, needed, lapses_in_ms, receipts }
+}
+
+fn radius(radius: Radius) -> KillRadius {
+    let Radius { scope, needed, tenants, installations, calls, reserved } = radius;
+    let (tenants, installations) =
+        (tenants.into_iter().collect(), installations.into_iter().collect());
+    KillRadius { scope, needed, tenants, installations, calls, reserved }
 }
 
 /// Takes a further signature: the same order, signed by another operator.
 #[utoipa::path(post, path = "/v1/kill-orders/{id}/sign", tag = "kill", params(("id" = String, Path)),
-    request_body(content = Object), responses((status = 200, description = "the order's state", body = Object),
-        (status = "4XX", description = "a problem", body = ProblemBody)))]
+    request_body(content = Envelope), responses((status = 200, description = "the order's state", body = KillDone),
+        refusal::Document, refusal::Named))]
 pub(super) async fn sign(
     State(host): State<Arc<Host>>,
     Path(id): Path<String>,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<KillDone>, Problem> {
     same_order(&host, &id)?;
-    taken(&host, read(body)?).await
+    taken(&host, read(body)?).await.map(Json)
 }
 
 /// Takes a signed lift (a DSSE envelope of kind `kill-lift`).
 #[utoipa::path(delete, path = "/v1/kill-orders/{id}", tag = "kill", params(("id" = String, Path)),
-    request_body(content = Object), responses((status = 200, description = "the order's state", body = Object),
-        (status = "4XX", description = "a problem", body = ProblemBody)))]
+    request_body(content = Envelope), responses((status = 200, description = "the order's state", body = KillDone),
+        refusal::Document, refusal::Named))]
 pub(super) async fn lift(
     State(host): State<Arc<Host>>,
     Path(id): Path<String>,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<KillDone>, Problem> {
     same_order(&host, &id)?;
-    taken(&host, read(body)?).await
+    taken(&host, read(body)?).await.map(Json)
 }
 
 /// This host's signed receipts for an order.
 #[utoipa::path(get, path = "/v1/kill-orders/{id}/receipts", tag = "kill", params(("id" = String, Path)),
-    responses((status = 200, description = "`items`: DSSE envelopes of kind `kill-receipt`", body = Object),
-        (status = "4XX", description = "a problem", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "DSSE envelopes of kind `kill-receipt`", body = ReceiptPage),
+        refusal::Token, refusal::Named), security(("token" = [])))]
 pub(super) async fn receipts(
     State(host): State<Arc<Host>>,
     bearer: Bearer,
     Path(id): Path<String>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<ReceiptPage>, Problem> {
     bearer.must(&Scope::Operate)?;
     let id = same_order(&host, &id)?;
-    Ok(Json(json!({ "items": host.kills().receipts(id), "next": null })))
+    Ok(Json(ReceiptPage { items: host.kills().receipts(id), next: None }))
 }
 
-async fn taken(host: &Arc<Host>, document: Bytes) -> Result<Json<Value>, Problem> {
-    let accepted: Accepted = host
+async fn taken(host: &Arc<Host>, document: Bytes) -> Result<KillDone, Problem> {
+    let accepted = host
         .kill(document.to_vec())
         .await
         .map_err(|refused| Problem::new(refused.code(), refused.to_string()))?;
-    let installations = host.stopped_installations(accepted.order);
-    let mut answer = json!(accepted);
-    if let Some(answer) = answer.as_object_mut() {
-        answer.insert("installations".to_owned(), json!(installations));
-    }
-    Ok(Json(answer))
+    let Accepted { order, state, signed, needed, killed, took_ms, draining, durable, receipt } =
+        accepted;
+    let draining = draining.into_iter().map(still).collect();
+    let installations = host.stopped_installations(order);
+    Ok(KillDone {
+        order,
+        state,
+        signed,
+        needed,
+        killed,
+        took_ms,
+        draining,
+        durable,
+        receipt,
+        installations,
+    })
+}
+
+fn still(call: StoppedCall) -> Draining {
+    let StoppedCall { call, draining, function, installation, stopped_us } = call;
+    let stopped_us = stopped_us.map(|us| us.0.to_string());
+    Draining { call, draining, function, installation, stopped_us }
 }
 
 fn same_order(host: &Host, id: &str) -> Result<OrderId, Problem> {
@@ -124,5 +161,8 @@ fn same_order(host: &Host, id: &str) -> Result<OrderId, Problem> {
 }
 
 fn read(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Problem> {
-    body.map_err(|_| Problem::new(Code::KillMalformed, "the body could not be read"))
+    body.map_err(|error| match error.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(Code::BodyTooLarge, "the body is too large"),
+        _ => Problem::new(Code::KillMalformed, "the body could not be read"),
+    })
 }

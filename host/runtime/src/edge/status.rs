@@ -6,22 +6,24 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
-use serde_json::{Value, json};
+use soma_policy::Installation;
 
 use super::auth::Bearer;
-use super::problem::{Problem, ProblemBody};
+use super::problem::Problem;
+use super::refusal;
+use super::shape::{Health, InstallationItem, InstallationPage, Ready, Version};
 use crate::host::Host;
 use crate::installations::Entry;
-use crate::token::Scope;
+use crate::token::{KeySet, Scope};
 
 /// Installations of the token's environment; an operator's token sees all.
 #[utoipa::path(get, path = "/v1/installations", tag = "installations",
-    responses((status = 200, description = "`items`", body = Object),
-        (status = "4XX", description = "a problem", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "what is installed", body = InstallationPage), refusal::Token),
+    security(("token" = [])))]
 pub(super) async fn installations(
     State(host): State<Arc<Host>>,
     bearer: Bearer,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<InstallationPage>, Problem> {
     if !bearer.operates() {
         bearer.must(&Scope::ReadCalls)?;
     }
@@ -29,61 +31,74 @@ pub(super) async fn installations(
     let mut entries: Vec<_> = snapshot.entries().cloned().collect();
     entries.retain(|entry| bearer.operates() || bearer.owns(&entry.key));
     entries.sort_by(|a, b| a.key.cmp(&b.key));
-    let items: Vec<Value> = entries.iter().map(|entry| item(&host, entry)).collect();
-    let problems: Vec<String> = snapshot.problems.iter().map(ToString::to_string).collect();
-    let problems = if bearer.operates() { problems } else { Vec::new() };
-    Ok(Json(
-        json!({ "items": items, "problems": problems, "load": snapshot.load.to_string(), "next": null }),
-    ))
+    let problems = snapshot.problems.iter().map(ToString::to_string);
+    Ok(Json(InstallationPage {
+        items: entries.iter().map(|entry| item(&host, entry)).collect(),
+        problems: problems.filter(|_| bearer.operates()).collect(),
+        load: snapshot.load.to_string(),
+        next: None,
+    }))
 }
 
-fn item(host: &Host, entry: &Entry) -> Value {
-    let running = entry.running.as_ref();
+fn item(host: &Host, entry: &Entry) -> InstallationItem {
+    let running = entry.running.as_deref();
     let leases = host.leases().standing(&entry.key, host.clock().now());
     let lease = leases.first();
     let killed = running.and_then(|it| host.kills().judge(it));
-    json!({
-        "id": entry.key.id, "tenant": entry.key.org, "environment": entry.key.environment,
-        "state": killed.map_or_else(|| entry.state().as_str().to_owned(), |order| format!("killed by {order}")),
-        "capsule": running.map(|it| it.capsule.to_string()),
-        "version": running.map(|it| it.version.to_string()),
-        "digest": running.map(|it| it.digest),
-        "revision": running.map(|it| it.revision.to_string()),
-        "budget": running.and_then(|it| it.budget.as_ref()).map(|budget| json!(budget)),
-        "spent": lease.map(|lease| lease.spent), "reserved": lease.map(|lease| lease.reserved),
-        "running": lease.map_or(0, |lease| lease.running),
-        "loaded": running.is_some_and(|it| host.is_loaded(it)),
-        "granted": running.map(|it| it.rights().granted().map(ToString::to_string).collect::<Vec<_>>()),
-        "problems": entry.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
-    })
+    let granted = |it: &Installation| it.rights().granted().map(ToString::to_string).collect();
+    InstallationItem {
+        id: entry.key.id.clone(),
+        tenant: entry.key.org.clone(),
+        environment: entry.key.environment.clone(),
+        state: killed.map_or_else(
+            || entry.state().as_str().to_owned(),
+            |order| format!("killed by {order}"),
+        ),
+        capsule: running.map(|it| it.capsule.to_string()),
+        version: running.map(|it| it.version.to_string()),
+        digest: running.map(|it| it.digest),
+        revision: running.map(|it| it.revision.to_string()),
+        budget: running.and_then(|it| it.budget),
+        spent: lease.map(|lease| lease.spent),
+        reserved: lease.map(|lease| lease.reserved),
+        running: lease.map_or(0, |lease| lease.running),
+        loaded: running.is_some_and(|it| host.is_loaded(it)),
+        granted: running.map(granted),
+        problems: entry.problems.iter().map(ToString::to_string).collect(),
+    }
 }
 
 /// Whether the process lives.
-#[utoipa::path(get, path = "/health", tag = "host", responses((status = 200, description = "alive", body = Object)))]
-pub(super) async fn health() -> Json<Value> {
-    Json(json!({ "status": "alive" }))
+#[utoipa::path(get, path = "/health", tag = "host", responses((status = 200, description = "alive", body = Health)))]
+pub(super) async fn health() -> Json<Health> {
+    Json(Health { status: "alive" })
 }
 
 /// Whether calls are taken, with the state of what they need.
 #[utoipa::path(get, path = "/ready", tag = "host",
-    responses((status = 200, description = "ready", body = Object), (status = 503, description = "not ready", body = Object)))]
-pub(super) async fn ready(State(host): State<Arc<Host>>) -> Response {
+    responses((status = 200, description = "ready", body = Ready), (status = 503, description = "not ready", body = Ready)))]
+pub(super) async fn ready(State(host): State<Arc<Host>>) -> (StatusCode, Json<Ready>) {
     let journal = host.journal().health();
     let ready = journal.is_ok();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = json!({
-        "ready": ready,
-        "journal": journal.err().map_or_else(|| "writing".to_owned(), |error| error.to_string()),
-        "policy": host.snapshot().policy.hash(),
-        "running": host.admission().running(),
-    });
-    (status, Json(body)).into_response()
+    let body = Ready {
+        ready,
+        journal: journal.err().map_or_else(|| "writing".to_owned(), |error| error.to_string()),
+        policy: host.snapshot().policy.hash(),
+        running: host.admission().running(),
+    };
+    (status, Json(body))
 }
 
-/// Version of the program and of the host's interfaces.
-#[utoipa::path(get, path = "/version", tag = "host", responses((status = 200, description = "versions", body = Object)))]
-pub(super) async fn version(State(host): State<Arc<Host>>) -> Json<Value> {
-    Json(json!({ "version": env!("CARGO_PKG_VERSION"), "host": host.id(), "boot": host.boot() }))
+/// Version of the program and of its engine; which host this is.
+#[utoipa::path(get, path = "/version", tag = "host", responses((status = 200, description = "versions", body = Version)))]
+pub(super) async fn version(State(host): State<Arc<Host>>) -> Json<Version> {
+    Json(Version {
+        version: env!("CARGO_PKG_VERSION"),
+        engine: format!("wasmtime {}", crate::engine::WASMTIME),
+        host: host.id().to_string(),
+        boot: host.boot().to_string(),
+    })
 }
 
 /// Figures in the OpenMetrics text format.
@@ -94,8 +109,8 @@ pub(super) async fn metrics(State(host): State<Arc<Host>>) -> Response {
     ([(header::CONTENT_TYPE, kind)], host.metrics().text(&host)).into_response()
 }
 
-/// The keys that this host's own issuer signs tokens with.
-#[utoipa::path(get, path = "/.well-known/jwks.json", tag = "host", responses((status = 200, description = "a JWK set", body = Object)))]
-pub(super) async fn jwks(State(host): State<Arc<Host>>) -> Json<Value> {
+/// The keys of the issuers whose tokens this host takes.
+#[utoipa::path(get, path = "/.well-known/jwks.json", tag = "host", responses((status = 200, description = "a JWK set", body = KeySet)))]
+pub(super) async fn jwks(State(host): State<Arc<Host>>) -> Json<KeySet> {
     Json(host.tokens().published())
 }

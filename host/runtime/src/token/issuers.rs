@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::TokenError;
 
@@ -18,7 +19,7 @@ const KEYS_MAX: usize = 64;
 const KID_BYTES_MAX: usize = 128;
 
 /// One public key as it stands in the file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TrustedIssuer {
     /// Always `EC`.
     pub kty: String,
@@ -39,10 +40,12 @@ pub struct TrustedIssuer {
     pub iss: String,
 }
 
-/// The file's form.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct KeySet {
-    pub(crate) keys: Vec<TrustedIssuer>,
+/// The file's form, and that of `/.well-known/jwks.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = JwkSet)]
+pub struct KeySet {
+    /// The keys.
+    pub keys: Vec<TrustedIssuer>,
 }
 
 /// The trusted keys, ready for use.
@@ -88,8 +91,8 @@ impl Issuers {
 
     /// The set as it is published at `/.well-known/jwks.json`.
     #[must_use]
-    pub fn published(&self) -> serde_json::Value {
-        serde_json::json!({ "keys": self.set })
+    pub fn published(&self) -> KeySet {
+        KeySet { keys: self.set.clone() }
     }
 }
 
