@@ -10,9 +10,12 @@
 )]
 
 mod all {
+    mod contract;
     mod first_call;
     mod gate_matrix;
     mod hostile;
     mod library;
+    mod operators;
     mod range;
+    mod revoked;
 }

@@ -17,7 +17,7 @@ use crate::admission::Admission;
 use crate::calls::Calls;
 use crate::clock::Clock;
 use crate::component::Components;
-use crate::home::{Configuration, Home};
+use crate::home::{Configuration, Home, Settings};
 use crate::installations::Snapshot;
 use crate::journal::Journal;
 use crate::kill::Kills;
@@ -137,6 +137,12 @@ impl Host {
     #[must_use]
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.configuration.snapshot()
+    }
+
+    /// How it is run.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        self.configuration.settings()
     }
 
     /// Judges the tokens of callers.

@@ -9,6 +9,7 @@
 
 pub mod clock;
 pub mod compile;
+pub mod descriptors;
 pub mod edge;
 pub mod engine;
 pub mod home;

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt as _, Shared};
 use parking_lot::Mutex;
-use soma_policy::{CallId, Denial, Installation, LabelSet, LimitKind, OrderId, Usage};
+use soma_policy::{CallId, Denial, Installation, LabelSet, LimitKind, OrderId, TokenId, Usage};
 use tokio_util::sync::CancellationToken;
 
 use crate::meter::Meter;
@@ -83,6 +83,8 @@ pub(crate) struct Running {
     denials_dropped: AtomicU32,
     start: OnceLock<Durable>,
     output: OnceLock<Output>,
+    /// The token that the call runs under, its own or its caller's.
+    bearer: OnceLock<TokenId>,
     /// What the guest waits for, in words, for `soma ps`.
     waiting: Mutex<Option<String>>,
     labels: Mutex<LabelSet>,
@@ -119,6 +121,7 @@ impl Running {
             denials_dropped: AtomicU32::new(0),
             start: OnceLock::new(),
             output: OnceLock::new(),
+            bearer: OnceLock::new(),
             waiting: Mutex::new(None),
             labels: Mutex::default(),
             mapped_peers: Mutex::default(),
@@ -213,6 +216,18 @@ impl Running {
     pub(crate) fn set_output(&self, output: Output) {
         // A call has one output; the first one stands.
         let _ = self.output.set(output);
+    }
+
+    /// Says under which token the call runs.
+    pub(crate) fn set_bearer(&self, token: Option<TokenId>) {
+        if let Some(token) = token {
+            // A call has one caller; the first one stands.
+            let _ = self.bearer.set(token);
+        }
+    }
+
+    pub(crate) fn bearer(&self) -> Option<TokenId> {
+        self.bearer.get().copied()
     }
 
     pub(crate) fn output(&self) -> Option<&Output> {

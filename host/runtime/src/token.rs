@@ -1,7 +1,7 @@
 //! Tokens of callers: ES256 JWTs that name one org, one environment and what they may do.
 //!
 //! `issue` mints them from the home, `issuers` holds the trusted public keys, `verify` judges a token,
-//! `cache` remembers what was judged. Times are compared with a clock that the caller hands in.
+//! `cache` remembers what was judged, `revoked` what was taken back. Times are compared with a clock that the caller hands in.
 //!
 //! It deliberately knows no roles and no installations: what a token may do is a list of [`Scope`]s, and
 //! `soma-policy` decides what follows from them.
@@ -11,6 +11,7 @@ mod claims;
 mod error;
 mod issue;
 mod issuers;
+mod revoked;
 mod verify;
 
 #[cfg(test)]
@@ -19,7 +20,8 @@ mod tests;
 pub use claims::{Claims, Scope};
 pub use error::TokenError;
 pub use issue::{Issuer, Minted, TokenAsk};
-pub use issuers::{Issuers, TrustedIssuer};
+pub use issuers::{Issuers, KeySet, TrustedIssuer};
+pub use revoked::{REVOKED_MAX, Revoked};
 pub use verify::{TokenVerifier, VerifiedToken};
 
 /// Longest life of a token.

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use serde_json::{Value, json};
+use soma_host::descriptors::{self, Descriptors};
 use soma_host::home::{Home, OperatorFile, Orgs};
 use soma_policy::Code;
 
@@ -51,6 +52,7 @@ impl Doctor {
             "wasm32-wasip2",
         )];
         findings.push(tool("cargo", "cargo", &["--version"], "cargo"));
+        findings.push(open_files(Descriptors::now()));
         findings.extend(home(context));
         findings.push(host(context));
         let bad = findings.iter().any(|f| f.state == State::Bad);
@@ -90,6 +92,22 @@ fn tool(name: &'static str, program: &str, arguments: &[&str], wants: &str) -> F
             State::Note,
             format!("`{program}` is not on the path; only authors need it"),
         ),
+    }
+}
+
+/// What `soma up` makes of the limit of open files, and what follows from it.
+fn open_files(limit: Descriptors) -> Finding {
+    let raised = limit.raised();
+    let says = format!(
+        "{raised} for a host (soft limit {}, hard limit {}) · {} for guests, {} connections",
+        limit.soft,
+        limit.hard,
+        Descriptors::of_guests(raised),
+        Descriptors::of_connections(raised),
+    );
+    match raised {
+        descriptors::ENOUGH.. => finding("open files", State::Good, says),
+        _ => finding("open files", State::Note, format!("{says}; raise it: ulimit -Hn")),
     }
 }
 
@@ -163,4 +181,20 @@ fn effective(context: &Context) -> Value {
         "token_from_environment": std::env::var_os("SOMA_TOKEN").is_some(),
         "listen": crate::context::ADDRESS,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_of_open_files_is_told_as_a_host_would_have_it() {
+        let good = open_files(Descriptors { soft: 1024, hard: 1_048_576 });
+        assert_eq!(good.state, State::Good);
+        assert!(good.says.contains("65536 for a host (soft limit 1024"), "{}", good.says);
+        assert!(good.says.contains("32768 for guests, 4096 connections"), "{}", good.says);
+        let low = open_files(Descriptors { soft: 1024, hard: 1024 });
+        assert_eq!(low.state, State::Note);
+        assert!(low.says.contains("ulimit -Hn"), "{}", low.says);
+    }
 }

@@ -1,24 +1,44 @@
-//! `soma token new`: mints a token from the home.
+//! `soma token new`: mints a token from the home; `soma token revoke`: takes one back.
 
 use std::time::Duration;
 
 use serde_json::json;
-use soma_host::token::{Issuer, Scope, TokenAsk};
-use soma_policy::Code;
+use soma_host::token::{Issuer, Revoked as RevokedTokens, Scope, TokenAsk};
+use soma_policy::{Code, Timestamp, TokenId};
 
+use crate::confirm::Consent;
 use crate::context::{Context, Place};
 use crate::duration::Span;
 use crate::failure::Failure;
-use crate::output::Report;
+use crate::output::{Report, Table};
 
-pub(crate) const HELP: &str =
-    "Example:\n  export SOMA_TOKEN=$(soma token new --tenant local --can call:issues)";
+pub(crate) const HELP: &str = "Example:\n  export SOMA_TOKEN=$(soma token new --tenant local --can call:issues)\n  soma token revoke 01JD7Q2M3N4P5R6S7T8V9W0XYZ --yes";
 
-/// Mint tokens for callers
+/// Mint tokens for callers, and take them back
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Token {
     New(New),
+    Revoke(Revoke),
+    Revoked(Revoked),
 }
+
+/// Take a token back: it opens nothing any more, and calls that run under it end
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  soma token revoke 01JD7Q2M3N4P5R6S7T8V9W0XYZ --yes\n\nA token's JTI is what `soma token new` printed beside it; receipts and the audit name it too."
+)]
+pub(crate) struct Revoke {
+    /// The token's own name (its `jti`), never the token itself
+    #[arg(value_name = "JTI", required = true)]
+    tokens: Vec<TokenId>,
+    #[command(flatten)]
+    consent: Consent,
+}
+
+/// List the tokens that were taken back and could still be alive
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  soma token revoked")]
+pub(crate) struct Revoked {}
 
 /// Mint a token and print it
 #[derive(Debug, clap::Args)]
@@ -43,6 +63,11 @@ impl Token {
     pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
             Self::New(new) => new.run(context),
+            Self::Revoke(revoke) => revoke.run(context),
+            Self::Revoked(_) => {
+                let path = context.home()?.layout().revoked();
+                show(context, &RevokedTokens::load(&path, context.now())?)
+            }
         }
     }
 }
@@ -70,6 +95,35 @@ impl New {
         });
         Ok(context.out.report(&Report::new("soma.token.v1", value, minted.token.clone()))?)
     }
+}
+
+impl Revoke {
+    fn run(self, context: &Context) -> Result<(), Failure> {
+        let home = context.home()?;
+        let count = self.tokens.len();
+        self.consent
+            .require(&format!("Take back {count} tokens, and end what runs under them?"))?;
+        let _lock = home.lock_edit()?;
+        let (path, now) = (home.layout().revoked(), context.now());
+        let mut list = RevokedTokens::load(&path, now)?;
+        for jti in self.tokens {
+            list.add(jti, now)?;
+        }
+        list.write(&path)?;
+        show(context, &list)
+    }
+}
+
+fn show(context: &Context, list: &RevokedTokens) -> Result<(), Failure> {
+    let mut table = Table::new(&["jti", "kept until"]);
+    let mut items = Vec::new();
+    for (jti, until) in list.entries() {
+        let until = Timestamp(until.saturating_mul(1000));
+        table.row([jti.to_string().as_str(), &until.to_string()]);
+        items.push(json!({ "jti": jti.to_string(), "until": until.to_string() }));
+    }
+    let text = table.text("no token is revoked");
+    Ok(context.out.report(&Report::new("soma.revoked.v1", json!({ "items": items }), text))?)
 }
 
 /// Refuses a tenant or environment that this home does not serve.

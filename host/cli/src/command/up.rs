@@ -75,7 +75,7 @@ fn tell_of_birth(context: &Context, home: &Home, born: &Born) -> Result<(), Fail
 
 /// Loads everything as a host would, and says what is wrong.
 fn check(context: &Context, home: Home, dev: bool) -> Result<(), Failure> {
-    let configuration = Configuration::open(home, development(dev)?)?;
+    let configuration = Configuration::open(home, development(dev)?, context.now())?;
     let snapshot = configuration.snapshot();
     for problem in problems(&snapshot) {
         context.out.note(format!("! {problem}"));

@@ -18,7 +18,10 @@ impl Running {
     fn start(bench: &Bench, more: &[&str]) -> Self {
         let mut arguments = vec!["up", "--listen", "127.0.0.1:0"];
         arguments.extend(more);
-        let mut command = bench.command(&arguments);
+        Self::of(bench, bench.command(&arguments))
+    }
+
+    fn of(bench: &Bench, mut command: Command) -> Self {
         let errors = std::fs::File::create(bench.path("up.err")).unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(errors).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -59,6 +62,29 @@ fn until(bench: &Bench, arguments: &[&str], is: impl Fn(&Ran) -> bool) -> Ran {
         }
     }
     panic!("{arguments:?} never came to it: {:?}", bench.run(arguments));
+}
+
+/// The soft and hard limits of open files of a process.
+fn open_files(pid: u32) -> (String, String) {
+    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let mut words = line.split_whitespace().skip(3).map(str::to_owned);
+    (words.next().unwrap(), words.next().unwrap())
+}
+
+#[test]
+fn a_host_raises_its_limit_of_open_files_and_the_doctor_says_so() {
+    let bench = Bench::new().with_home();
+    let mut command = Command::new("sh");
+    let plain = bench.command(&["up", "--listen", "127.0.0.1:0"]);
+    command.args(["-c", "ulimit -Sn 256 && ulimit -Hn 2048 && exec \"$0\" \"$@\""]);
+    command.arg(plain.get_program()).args(plain.get_args());
+    command.current_dir(bench.folder.path()).env_clear();
+    command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let host = Running::of(&bench, command);
+    assert_eq!(open_files(host.child.id()), ("2048".to_owned(), "2048".to_owned()));
+    let doctor = bench.run(&["doctor"]);
+    assert!(doctor.out.contains("open files"), "{doctor:?}");
 }
 
 #[test]

@@ -45,3 +45,18 @@ fn without_home_and_token_a_call_says_how_to_get_one() {
     let refused = bench.run(&["call", "csv", "to-json", "--host", "http://127.0.0.1:1"]);
     refused.failed(3, "SOMA-U006");
 }
+
+#[test]
+fn a_token_is_revoked_by_its_name_and_only_if_somebody_says_yes() {
+    let bench = Bench::new().with_home();
+    let minted = bench.run(&["token", "new", "--output", "json"]).ok().json();
+    let jti = minted["jti"].as_str().unwrap();
+    bench.run(&["token", "revoke", jti]).failed(2, "--yes");
+    assert!(bench.run(&["token", "revoked"]).ok().out.contains("no token"));
+    bench.run(&["token", "revoke", minted["token"].as_str().unwrap(), "--yes"]).failed(2, "U001");
+    bench.run(&["token", "revoke", jti, "--yes"]).ok();
+    let listed = bench.run(&["token", "revoked", "--output", "json"]).ok().json();
+    assert_eq!(listed["items"][0]["jti"], jti);
+    bench.write(".soma/trust/revoked.json", "[]");
+    bench.run(&["token", "revoke", jti, "--yes"]).failed(4, "SOMA-V013");
+}

@@ -1,5 +1,5 @@
 //! Everything of a home that decides what runs, loaded together and reloaded together: trust, policy,
-//! installations, issuers of tokens.
+//! installations, operators, issuers of tokens.
 //!
 //! A reload that finds something wrong keeps what was right and says so; it never stops the host.
 
@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use soma_capsule::{PublicKey, TrustStore};
-use soma_policy::Digest;
+use soma_policy::{Digest, Timestamp, TokenId};
 
-use super::stamp::Stamp;
+use super::stamp::{FileLook, Stamp};
 use super::verified::{PackageError, VerifiedStore};
-use super::{Home, HomeError, load_policy};
+use super::{Home, HomeError, OperatorFile, Settings, load_policy};
 use crate::installations::{FileProblem, Inputs, Installations, Reloaded, Snapshot};
-use crate::token::{Issuers, TokenVerifier};
+use crate::token::{Issuers, Revoked, TokenError, TokenVerifier};
 
 const ISSUERS_BYTES_MAX: u64 = 256 * 1024;
 
@@ -21,18 +21,27 @@ const ISSUERS_BYTES_MAX: u64 = 256 * 1024;
 #[derive(Debug)]
 pub struct Configuration {
     home: Home,
+    settings: Settings,
     development: Option<PublicKey>,
     packages: VerifiedStore,
     installations: Installations,
     tokens: TokenVerifier,
+    operators: Mutex<OperatorFile>,
+    // How the list of revoked tokens looked when it was last read.
+    looked: Mutex<FileLook>,
     // How the files looked at the last load, and whether that look can be relied on.
     seen: Mutex<(Stamp, bool)>,
 }
 
 impl Configuration {
-    /// Loads a home. `development` is this machine's development key, if it is to count (`up --dev`).
-    pub fn open(home: Home, development: Option<PublicKey>) -> Result<Self, HomeError> {
+    /// Loads a home at `now`. `development` is this machine's development key, if it is to count (`up --dev`).
+    pub fn open(
+        home: Home,
+        development: Option<PublicKey>,
+        now: Timestamp,
+    ) -> Result<Self, HomeError> {
         let layout = home.layout();
+        let settings = Settings::load(layout)?;
         let seen = Stamp::of(layout)?;
         let settled = seen.is_settled();
         let packages = VerifiedStore::new(home.store(), trust(&home, development.as_ref())?);
@@ -41,29 +50,45 @@ impl Configuration {
         let known = Issuers::parse(&issuers, &bytes)
             .map_err(|e| HomeError::Malformed { path: issuers.clone(), what: e.to_string() })?;
         let tokens = TokenVerifier::new(issuers, &home.identity().host, known);
+        let looked = FileLook::of(&layout.revoked());
+        let revoked = Revoked::load(&layout.revoked(), now)
+            .map_err(|e| HomeError::Malformed { path: layout.revoked(), what: e.to_string() })?;
+        tokens.revoke(revoked);
+        let operators = Mutex::new(OperatorFile::load(layout)?);
         let facts = |digest: &Digest| facts_of(&packages, digest);
         let policy = load_policy(layout).map(Arc::new);
         let inputs = Inputs { policy, facts: &facts, problems: Vec::new() };
         let installations = Installations::open(layout, &inputs)?;
         let seen = Mutex::new((seen, settled));
-        Ok(Self { home, development, packages, installations, tokens, seen })
+        let looked = Mutex::new(looked);
+        Ok(Self {
+            home,
+            settings,
+            development,
+            packages,
+            installations,
+            tokens,
+            operators,
+            looked,
+            seen,
+        })
     }
 
     /// Reads everything again if a file may have changed. Bad files keep back what they replace; the
     /// snapshot names them.
-    pub fn reload(&self) -> Result<Reloaded, HomeError> {
+    pub fn reload(&self, at: Timestamp) -> Result<Reloaded, HomeError> {
         let mut seen = self.seen.lock();
         let now = Stamp::of(self.home.layout())?;
         if now.proves_unchanged(&seen.0, seen.1) {
             return Ok(Reloaded::new(self.snapshot(), Vec::new()));
         }
         let settled = now.is_settled();
-        let reloaded = self.load_again()?;
+        let reloaded = self.load_again(at)?;
         *seen = (now, settled);
         Ok(reloaded)
     }
 
-    fn load_again(&self) -> Result<Reloaded, HomeError> {
+    fn load_again(&self, now: Timestamp) -> Result<Reloaded, HomeError> {
         let layout = self.home.layout();
         let mut problems = Vec::new();
         let trust_changed = match trust(&self.home, self.development.as_ref()) {
@@ -78,10 +103,53 @@ impl Configuration {
             let what = format!("the old issuers stay: {error}");
             problems.push(FileProblem::new(error.code(), &layout.issuers(), what));
         }
+        if let Err(error) = Revoked::load(&layout.revoked(), now) {
+            let what = format!("the old list of revoked tokens stays: {error}");
+            problems.push(FileProblem::new(error.code(), &layout.revoked(), what));
+        }
+        let operators = self.operators_again(&mut problems);
         let facts = |digest: &Digest| facts_of(&self.packages, digest);
         let policy = load_policy(layout).map(Arc::new);
         let inputs = Inputs { policy, facts: &facts, problems };
-        Ok(Reloaded { trust_changed, ..self.installations.reload(&inputs)? })
+        let reloaded = self.installations.reload(&inputs)?;
+        if let Some(list) = &operators {
+            self.operators.lock().clone_from(list);
+        }
+        Ok(Reloaded { trust_changed, operators, ..reloaded })
+    }
+
+    /// Reads the list of revoked tokens if its file looks different; returns those that were not revoked
+    /// before. Cheap enough for each second: revoking must not wait for a look at everything else.
+    ///
+    /// # Errors
+    /// When the file is not such a list; the old one stays, and this is said once.
+    pub fn revocations(&self, now: Timestamp) -> Result<Vec<TokenId>, TokenError> {
+        let path = self.home.layout().revoked();
+        let mut looked = self.looked.lock();
+        let look = FileLook::of(&path);
+        if look == *looked && look.is_settled() {
+            return Ok(Vec::new());
+        }
+        let changed = look != *looked;
+        *looked = look;
+        match Revoked::load(&path, now) {
+            Ok(list) => Ok(self.tokens.revoke(list)),
+            Err(error) if changed => Err(error),
+            Err(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// The list of operators, if it is another one than before.
+    fn operators_again(&self, problems: &mut Vec<FileProblem>) -> Option<OperatorFile> {
+        let layout = self.home.layout();
+        match OperatorFile::load(layout) {
+            Ok(list) => (list != *self.operators.lock()).then_some(list),
+            Err(error) => {
+                let what = format!("the old operators stay: {}", chain(&error));
+                problems.push(FileProblem::new(error.code(), &layout.operators(), what));
+                None
+            }
+        }
     }
 
     /// What runs now.
@@ -96,10 +164,22 @@ impl Configuration {
         &self.home
     }
 
+    /// How the host is run, as it was when it started.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// Components, verified at each read.
     #[must_use]
     pub fn packages(&self) -> &VerifiedStore {
         &self.packages
+    }
+
+    /// Who may sign kill orders.
+    #[must_use]
+    pub fn operators(&self) -> OperatorFile {
+        self.operators.lock().clone()
     }
 
     /// Judges tokens of callers.

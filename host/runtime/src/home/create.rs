@@ -13,7 +13,7 @@ use soma_policy::{HostId, Timestamp};
 use super::keys::{SigningKey, ensure_random_key, key_error};
 use super::layout::{FOLDERS, TOP};
 use super::operators::{OPERATOR_KEY, OperatorEntry, OperatorFile, ROOT_KEY, encoded};
-use super::{EditLock, HomeError, Identity, Layout, SCHEMA, file, orgs, starter};
+use super::{EditLock, HomeError, Identity, Layout, SCHEMA, file, orgs, settings, starter};
 use crate::token::{Issuer, TrustedIssuer};
 
 /// What a new home is made from: nothing here reads a clock or draws an id.
@@ -172,6 +172,7 @@ fn texts(layout: &Layout, born: &mut Born) -> Result<(), HomeError> {
         Ok(())
     };
     ensure("orgs.toml", orgs::STARTER)?;
+    ensure("host.toml", settings::STARTER)?;
     for (name, text) in starter::FILES {
         ensure(&format!("policy/{name}"), text)?;
     }

@@ -28,7 +28,7 @@ pub(crate) const FOLDERS: [&str; 13] = [
 ];
 
 /// Names at the top of a home; anything else there means that the folder is not ours.
-pub(crate) const TOP: [&str; 10] = [
+pub(crate) const TOP: [&str; 11] = [
     "keys",
     "trust",
     "policy",
@@ -39,6 +39,7 @@ pub(crate) const TOP: [&str; 10] = [
     "cache",
     "home.toml",
     "orgs.toml",
+    "host.toml",
 ];
 
 impl Layout {
@@ -64,6 +65,12 @@ impl Layout {
     #[must_use]
     pub fn orgs(&self) -> PathBuf {
         self.root.join("orgs.toml")
+    }
+
+    /// How this host is run.
+    #[must_use]
+    pub fn settings(&self) -> PathBuf {
+        self.root.join("host.toml")
     }
 
     /// Key pairs of people: publishers, operators, the root.
@@ -114,6 +121,12 @@ impl Layout {
         self.root.join("trust/issuers.jwks")
     }
 
+    /// Tokens that were taken back.
+    #[must_use]
+    pub fn revoked(&self) -> PathBuf {
+        self.root.join("trust/revoked.json")
+    }
+
     /// The root public key, to which the operators are bound.
     #[must_use]
     pub fn root_public(&self) -> PathBuf {
@@ -130,6 +143,12 @@ impl Layout {
     #[must_use]
     pub fn operators_signature(&self) -> PathBuf {
         self.root.join("trust/operators.toml.sigstore.json")
+    }
+
+    /// The signature over a list that is about to be written.
+    #[must_use]
+    pub fn operators_next_signature(&self) -> PathBuf {
+        self.root.join("trust/operators.toml.next.sigstore.json")
     }
 
     /// A folder for each trusted publisher.

@@ -46,6 +46,28 @@ impl Stamp {
     }
 }
 
+/// How one file looked: enough to say that it was not replaced or written since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FileLook(Option<[i64; 6]>);
+
+impl FileLook {
+    /// Looks at a file; one that is not there looks like nothing.
+    pub(crate) fn of(path: &Path) -> Self {
+        let look = |meta: std::fs::Metadata| {
+            let (inode, length) = (meta.ino().cast_signed(), meta.len().cast_signed());
+            [inode, length, meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec()]
+        };
+        Self(std::fs::metadata(path).ok().map(look))
+    }
+
+    /// Whether its last write is long enough ago that a later one must show.
+    pub(crate) fn is_settled(&self) -> bool {
+        let Some([_, _, modified, _, changed, _]) = self.0 else { return true };
+        let now = clock_gettime(ClockId::Realtime).tv_sec;
+        now.saturating_sub(modified.max(changed)) >= SETTLED_SECONDS
+    }
+}
+
 struct Seen {
     text: String,
     newest: i64,

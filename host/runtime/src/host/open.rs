@@ -28,7 +28,7 @@ use crate::component::Components;
 use crate::engine::{self, PoolSize};
 use crate::home::{Configuration, Home, HomeError, OperatorFile, SecretScope, SecretStore};
 use crate::journal::{Journal, JournalKey, JournalOptions};
-use crate::kill::{KillOptions, KillReplay, Kills, Trusted};
+use crate::kill::{KillOptions, KillReplay, Kills};
 use crate::lease::{LeaseReplay, Leases, MovedToday};
 use crate::metrics::Metrics;
 use crate::state::Backends;
@@ -77,8 +77,10 @@ impl Host {
         let keys = options.home.keys()?;
         let clock = options.clock.clone();
         let configuration =
-            Arc::new(Configuration::open(options.home.clone(), options.development.clone())?);
-        let (journal, leases, moved, kills) = record(&options, &keys.host)?;
+            Configuration::open(options.home.clone(), options.development.clone(), clock.now())?;
+        let configuration = Arc::new(configuration);
+        let (journal, leases, moved, kills) =
+            record(&options, &keys.host, &configuration.operators())?;
         let engine = engine::build(PoolSize::new(options.calls_max)).map_err(at("the engine"))?;
         engine::start_ticker(&engine).map_err(at("the ticker"))?;
         let (program, argument) = &options.compiler;
@@ -126,7 +128,7 @@ impl Host {
             control,
         });
         host.begin()?;
-        host.audit_start()?;
+        host.audit_start();
         upkeep::start(&host, options.idle);
         Ok(host)
     }
@@ -150,6 +152,7 @@ impl Host {
 fn record(
     options: &HostOptions,
     key: &crate::home::SigningKey,
+    operators: &OperatorFile,
 ) -> Result<(Journal, Leases, Vec<MovedToday>, Kills), OpenError> {
     let (layout, clock) = (options.home.layout(), &options.clock);
     let (mut leases, mut kills) = (LeaseReplay::default(), KillReplay::default());
@@ -163,14 +166,9 @@ fn record(
         leases.see(entry);
         kills.see(entry);
     })?;
-    let operators = OperatorFile::load(layout)?;
-    let trusted = Trusted {
-        operators: operators.operators().map_err(at("trust/operators.toml"))?,
-        keys: operators.keys(),
-    };
     let kill = KillOptions {
-        dir: layout.state().join("kill"),
-        trusted,
+        dir: layout.kill(),
+        trusted: operators.trusted().map_err(at("trust/operators.toml"))?,
         host,
         key: KeyPair::from_pkcs8_der(key.pkcs8()).map_err(at("the host key"))?,
         patience: PATIENCE,

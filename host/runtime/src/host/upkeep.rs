@@ -8,7 +8,7 @@ use soma_policy::{InstallationKey, JournalEntry, UsageMark};
 
 use super::Host;
 use super::tools::Callees;
-use crate::home::HomeError;
+use crate::home::{HomeError, OperatorFile};
 use crate::installations::{Change, Reloaded, Snapshot, Watch};
 use crate::running::Cut;
 
@@ -41,6 +41,7 @@ async fn tick(host: Weak<Host>, idle: Duration) {
         every.tick().await;
         let Some(host) = host.upgrade() else { return };
         host.kills.tick();
+        host.revoke();
         host.journal.summarise(host.clock.now());
         beat = beat.wrapping_add(1);
         if beat.is_multiple_of(MARK_BEATS) {
@@ -53,14 +54,39 @@ async fn tick(host: Weak<Host>, idle: Duration) {
 }
 
 impl Host {
+    /// Takes over which tokens were revoked, and cuts the calls that run under them.
+    fn revoke(&self) {
+        let newly = match self.configuration.revocations(self.clock.now()) {
+            Ok(newly) => newly,
+            Err(error) => return tracing::error!(%error, "the old list of revoked tokens stays"),
+        };
+        if newly.is_empty() {
+            return;
+        }
+        for jti in &newly {
+            self.audit_revoked(jti);
+        }
+        let concerned = |call: &&Arc<crate::running::Running>| {
+            call.bearer().is_some_and(|jti| newly.contains(&jti))
+        };
+        for call in self.calls.running().iter().filter(concerned) {
+            call.cut(Cut::Withdrawn);
+        }
+        self.components.engine().increment_epoch();
+    }
+
     /// Reads the home again: trust, policy, installations. What is wrong keeps back what it replaces.
     ///
     /// # Errors
     /// When the home itself cannot be read; everything then stays as it was.
     pub fn reload(&self) -> Result<Arc<Snapshot>, HomeError> {
-        let reloaded = self.configuration.reload()?;
+        self.revoke();
+        let reloaded = self.configuration.reload(self.clock.now())?;
         self.audit_reload(&reloaded);
-        let Reloaded { snapshot, changes, .. } = reloaded;
+        let Reloaded { snapshot, changes, operators, .. } = reloaded;
+        if let Some(operators) = operators {
+            self.take_operators(&operators);
+        }
         match super::open::anchors(self.home()) {
             Ok(anchors) => {
                 if let Err(error) = self.backends.http.set_anchors(anchors) {
@@ -74,6 +100,15 @@ impl Host {
             self.rejudge(change);
         }
         Ok(snapshot)
+    }
+
+    /// From now on these operators sign. What they come to was checked when the list was read.
+    fn take_operators(&self, operators: &OperatorFile) {
+        let taken = operators.trusted().map_err(|e| e.to_string());
+        let taken = taken.and_then(|trusted| self.kills.trust(trusted).map_err(|e| e.to_string()));
+        if let Err(error) = taken {
+            tracing::error!(%error, "the old operators stay");
+        }
     }
 
     /// Records what each call that runs longer than a while has used so far.

@@ -115,6 +115,7 @@ impl Host {
         let parent = ask.parent.as_ref().map(|parent| &*parent.reservation);
         let reservation = self.leases().reserve(&installation, parent, now)?;
         let running = self.new_running(call, &ask, &installation, limits);
+        running.set_bearer(ask.caller.token);
         let facts = CallFacts {
             call,
             digest: installation.digest,
@@ -199,6 +200,10 @@ impl Started {
         self.host.calls().register(&self.running)?;
         if let Some(order) = self.host.kills().judge(&self.installation) {
             self.running.cut(Cut::Killed(order));
+        }
+        // The same for its token.
+        if self.running.bearer().is_some_and(|jti| self.host.tokens().is_revoked(&jti)) {
+            self.running.cut(Cut::Withdrawn);
         }
         // Too much input is the call's own limit: it ends as such, with a receipt.
         let _ = self.running.charge(LimitKind::Input, input);

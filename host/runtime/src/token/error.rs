@@ -70,6 +70,20 @@ pub enum TokenError {
         /// What is wrong.
         what: String,
     },
+    /// Taken back.
+    #[error("the token was revoked")]
+    Revoked,
+    /// The list of revoked tokens is not usable.
+    #[error("`{}`: {what}", path.display())]
+    Revocations {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// The list of revoked tokens is full.
+    #[error("{} tokens are revoked already; replace the issuer's key instead", super::REVOKED_MAX)]
+    RevocationsFull,
     /// Signing failed.
     #[error("the token could not be signed")]
     Signing,
@@ -89,7 +103,10 @@ impl TokenError {
             Self::Expired { .. } | Self::NotYet => Code::TokenExpired,
             Self::TooLong { .. } => Code::TokenLifetime,
             Self::Scope { .. } => Code::Usage,
-            Self::Issuers { .. } => Code::TrustStore,
+            Self::Revoked => Code::TokenRevoked,
+            Self::Issuers { .. } | Self::Revocations { .. } | Self::RevocationsFull => {
+                Code::TrustStore
+            }
             Self::Signing => Code::KeyFile,
         }
     }

@@ -212,3 +212,21 @@ fn neither_issuer_nor_minted_token_prints_a_secret() {
     let shown = format!("{:?} {:?}", desk.issuer, minted);
     assert!(!shown.contains(&minted.token), "{shown}");
 }
+
+#[test]
+fn a_revoked_token_is_refused_though_it_was_remembered_and_no_other_is() {
+    let desk = desk();
+    let (token, other) = (desk.mint(), desk.issuer.mint(ask(300), TokenId::from_u128(2), NOW));
+    let other = other.unwrap().token;
+    desk.verifier.verify(&token, NOW).unwrap();
+    desk.verifier.verify(&other, NOW).unwrap();
+    let mut list = Revoked::default();
+    list.add(TokenId::from_u128(1), NOW).unwrap();
+    assert_eq!(desk.verifier.revoke(list.clone()), [TokenId::from_u128(1)]);
+    assert_eq!(desk.refused(&token), TokenError::Revoked);
+    desk.verifier.verify(&other, NOW).unwrap();
+    // One that was never seen before is refused too, and other keys forget nothing.
+    desk.verifier.reload().unwrap();
+    assert_eq!(desk.refused(&token), TokenError::Revoked);
+    assert!(desk.verifier.revoke(list).is_empty());
+}

@@ -9,11 +9,13 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Header, Validation};
-use soma_policy::{CallScope, Caller, HostId, Timestamp};
+use soma_policy::{CallScope, Caller, HostId, Timestamp, TokenId};
 
 use super::cache::Cache;
-use super::issuers::{Issuers, Key};
-use super::{Claims, LEEWAY_SECONDS, LIFE_SECONDS_MAX, Scope, TOKEN_BYTES_MAX, TokenError};
+use super::issuers::{Issuers, Key, KeySet};
+use super::{
+    Claims, LEEWAY_SECONDS, LIFE_SECONDS_MAX, Revoked, Scope, TOKEN_BYTES_MAX, TokenError,
+};
 
 /// Most scopes that a token may carry.
 const SCOPES_MAX: usize = 64;
@@ -74,6 +76,7 @@ impl VerifiedToken {
 pub struct TokenVerifier {
     path: PathBuf,
     trusted: ArcSwap<Trusted>,
+    revoked: ArcSwap<Revoked>,
     validation: Validation,
 }
 
@@ -94,7 +97,20 @@ impl TokenVerifier {
         validation.validate_exp = false;
         validation.validate_nbf = false;
         let trusted = ArcSwap::from_pointee(Trusted { issuers, cache: Cache::default() });
-        Self { path, trusted, validation }
+        Self { path, trusted, revoked: ArcSwap::default(), validation }
+    }
+
+    /// From now on exactly these tokens are taken back; returns those that were not before.
+    pub fn revoke(&self, list: Revoked) -> Vec<TokenId> {
+        let list = Arc::new(list);
+        let older = self.revoked.swap(Arc::clone(&list));
+        list.since(&older)
+    }
+
+    /// Whether a token was taken back. Asked again by each call once it is registered as running.
+    #[must_use]
+    pub fn is_revoked(&self, jti: &TokenId) -> bool {
+        self.revoked.load().contains(jti)
     }
 
     /// Reads the issuers' file again; on an error the old keys stay.
@@ -108,24 +124,33 @@ impl TokenVerifier {
 
     /// The public keys, for `/.well-known/jwks.json`.
     #[must_use]
-    pub fn published(&self) -> serde_json::Value {
+    pub fn published(&self) -> KeySet {
         self.trusted.load().issuers.published()
     }
 
-    /// Judges a token; what was found right before is only asked about its times.
+    /// Judges a token; of what was found right before only its times and its name are asked about.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Arc<VerifiedToken>, TokenError> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(TokenError::Malformed { what: "it is longer than 8 KiB" });
         }
         let trusted = self.trusted.load();
         if let Some(known) = trusted.cache.get(token) {
-            known.judge_times(now)?;
+            self.judge_use(&known, now)?;
             return Ok(known);
         }
         let verified = Arc::new(self.judge(&trusted.issuers, token)?);
-        verified.judge_times(now)?;
+        self.judge_use(&verified, now)?;
         trusted.cache.put(token, &verified);
         Ok(verified)
+    }
+
+    /// What is judged at each use: the cache remembers signatures, not this.
+    fn judge_use(&self, token: &VerifiedToken, now: Timestamp) -> Result<(), TokenError> {
+        token.judge_times(now)?;
+        if self.is_revoked(&token.claims.jti) {
+            return Err(TokenError::Revoked);
+        }
+        Ok(())
     }
 
     fn judge(&self, issuers: &Issuers, token: &str) -> Result<VerifiedToken, TokenError> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use soma_host::clock::SystemClock;
+use soma_host::descriptors::Descriptors;
 use soma_host::home::{Home, write_private};
 use soma_host::{Host, HostOptions};
 use soma_policy::Code;
@@ -25,6 +26,9 @@ const QUEUE_MAX: usize = 256;
 /// Serves until SIGINT or SIGTERM.
 pub(super) fn run(up: &Up, context: &Context, home: Home) -> Result<(), Failure> {
     telemetry(context);
+    if let Err(error) = Descriptors::raise() {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
     let _lock = home.lock_host()?;
     let host = Host::open(options(up, home.clone())?)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

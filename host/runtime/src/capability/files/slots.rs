@@ -6,15 +6,13 @@
 
 use super::fault::Fault;
 use super::lane::Stop;
+use crate::descriptors::Descriptors;
 use crate::meter::HANDLE_BYTES;
 use crate::running::Running;
-use rustix::process::{Resource, getrlimit};
 use soma_policy::LimitKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Descriptors of the process when it does not say.
-const NOFILE_USUAL: u64 = 1024;
 /// Tenants can use one part in this many of the host's share.
 const TENANT_PART: usize = 4;
 
@@ -29,8 +27,8 @@ pub(crate) struct Slots {
 impl Slots {
     /// The host's: half of what the process may open.
     pub(crate) fn host() -> Arc<Self> {
-        let may = getrlimit(Resource::Nofile).current.unwrap_or(NOFILE_USUAL);
-        let max = usize::try_from(may / 2).unwrap_or(usize::MAX);
+        let may = Descriptors::of_guests(Descriptors::now().soft);
+        let max = usize::try_from(may).unwrap_or(usize::MAX);
         Arc::new(Self::new(max, None))
     }
 
