@@ -7,7 +7,9 @@
 //! It deliberately knows nothing of calls, leases or kills: entries are soma-policy's, and what they
 //! mean at a restart is asked of those who know (`recover.rs`, `lease`, `kill`).
 
+mod advance;
 mod chain;
+mod checkpoint;
 mod denials;
 mod disk;
 mod error;
@@ -39,7 +41,9 @@ use parking_lot::{Mutex, RwLock};
 use soma_policy::{Denial, HostId, InstallationKey, JournalEntry, JournalId, Millis, Timestamp};
 use tokio::sync::watch;
 
+pub use advance::CheckpointError;
 pub use chain::ChainFault;
+pub use checkpoint::Replay;
 pub use error::{DiskError, Fault, JournalError, OpenError, What};
 pub use frame::FrameFault;
 pub use group::{Position, Ticket};
@@ -50,8 +54,10 @@ pub(crate) use key::{test_key, test_pkcs8};
 pub use read::{Line, Page};
 pub use verify::{VerifyError, VerifyReport, verify};
 
+use checkpoint::{Checkpoints, Whole};
 use denials::DenialTally;
 use disk::{Disk, OsDisk};
+use open::Rebuild;
 use queue::Queue;
 use recover::OpenStarts;
 use shared::Shared;
@@ -71,6 +77,8 @@ pub struct JournalOptions {
     pub journal: JournalId,
     /// The host.
     pub host: HostId,
+    /// The folder of checkpoints: beside the head.
+    pub checkpoints: PathBuf,
     /// When it is opened, for the record of a repair.
     pub now: Timestamp,
     /// A segment is closed when it reaches this length.
@@ -94,6 +102,7 @@ impl JournalOptions {
     ) -> Self {
         Self {
             dir,
+            checkpoints: head_file.with_extension("checkpoints"),
             head_file,
             journal,
             host,
@@ -111,6 +120,7 @@ pub struct Journal {
     shared: Arc<Shared>,
     thread: Arc<Thread>,
     tally: Arc<DenialTally>,
+    checkpoints: Arc<Checkpoints>,
     journal: JournalId,
     host: HostId,
 }
@@ -132,6 +142,19 @@ impl Journal {
         key: JournalKey,
         replay: &mut dyn FnMut(&JournalEntry),
     ) -> Result<Self, OpenError> {
+        Self::open_on(Arc::new(OsDisk), options, key, &mut Whole(replay))
+    }
+
+    /// The same, but `replay` goes on from the latest checkpoint, if there is one that fits, and sees only
+    /// the entries after it.
+    ///
+    /// # Errors
+    /// As [`Self::open`]: what is wrong with a checkpoint is no error.
+    pub fn resume(
+        options: JournalOptions,
+        key: JournalKey,
+        replay: &mut dyn Replay,
+    ) -> Result<Self, OpenError> {
         Self::open_on(Arc::new(OsDisk), options, key, replay)
     }
 
@@ -139,7 +162,7 @@ impl Journal {
         disk: Arc<dyn Disk>,
         options: JournalOptions,
         key: JournalKey,
-        replay: &mut dyn FnMut(&JournalEntry),
+        replay: &mut dyn Replay,
     ) -> Result<Self, OpenError> {
         let lock = prepare(&*disk, &options)?;
         let place = open::Place {
@@ -148,25 +171,18 @@ impl Journal {
             head_path: &options.head_file,
             key: &key,
         };
-        let (mut unread, mut starts) = (None, OpenStarts::default());
-        let found =
-            place.open(
-                options.journal,
-                options.host,
-                &mut |seq, body| match serde_json::from_slice(body) {
-                    Ok(entry) => {
-                        starts.see(&entry);
-                        replay(&entry);
-                    }
-                    Err(error) => unread = unread.take().or(Some((seq, error.to_string()))),
-                },
-            )?;
+        let checkpoints = Checkpoints::new(&options, &key);
+        let latest = checkpoints.folder(&*disk).latest();
+        let mut rebuild = Rebuild { starts: OpenStarts::default(), replay, unread: None };
+        let found = place.open(options.journal, options.host, latest, &mut rebuild)?;
+        let Rebuild { starts, replay, unread } = rebuild;
         if let Some((seq, reason)) = unread {
             return Err(OpenError::Unknown { seq, reason });
         }
+        checkpoints.reached(found.checkpoint);
         let (cut, now) = (found.cut, options.now);
-        let journal = Self::start(disk, options, key, found, lock)?;
-        journal.make_up(cut, now, starts, replay)?;
+        let journal = Self::start(disk, options, key, found, (lock, checkpoints))?;
+        journal.make_up(cut, now, starts, &mut |entry| replay.see(entry))?;
         Ok(journal)
     }
 
@@ -208,7 +224,7 @@ impl Journal {
         options: JournalOptions,
         key: JournalKey,
         found: open::Continued,
-        lock: Box<dyn Send + Sync>,
+        (lock, checkpoints): (Box<dyn Send + Sync>, Checkpoints),
     ) -> Result<Self, DiskError> {
         let (journal, host) = (found.tail.header.journal, found.tail.header.host);
         let shared = Arc::new(Shared {
@@ -238,7 +254,8 @@ impl Journal {
             .map_err(DiskError::of("start the writer of", &options.dir))?;
         let thread = Thread { shared: Arc::clone(&shared), handle: Mutex::new(Some(handle)) };
         let tally = Arc::new(DenialTally::new(SUMMARY_EVERY));
-        Ok(Self { shared, thread: Arc::new(thread), tally, journal, host })
+        let (thread, checkpoints) = (Arc::new(thread), Arc::new(checkpoints));
+        Ok(Self { shared, thread, tally, checkpoints, journal, host })
     }
 
     /// Its name.
@@ -324,15 +341,6 @@ impl Journal {
     #[must_use]
     pub fn durable(&self) -> watch::Receiver<u64> {
         self.shared.durable.subscribe()
-    }
-
-    /// Lets whole segments go that hold only records below `keep`: the least of what was acknowledged,
-    /// the first open start, and the first record that a rebuild of leases and kills needs.
-    ///
-    /// # Errors
-    /// Why the journal stopped.
-    pub fn prune(&self, keep: u64) -> Result<(), JournalError> {
-        self.shared.queue.prune(keep)
     }
 
     /// Writes and signs what waits, and ends the writer. Further appends are refused.

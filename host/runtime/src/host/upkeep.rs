@@ -1,12 +1,14 @@
 //! What the host does beside calls: follows its home's files, lets suspensions lapse, unloads what
 //! idles. All of it on the control threads, none of it on the path of a call.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use soma_policy::{InstallationKey, JournalEntry, UsageMark};
 
 use super::Host;
+use super::rebuilt::Rebuilt;
 use super::tools::Callees;
 use crate::home::{HomeError, OperatorFile};
 use crate::installations::{Change, Reloaded, Snapshot, Watch};
@@ -47,6 +49,7 @@ async fn tick(host: Weak<Host>, idle: Duration) {
         if beat.is_multiple_of(MARK_BEATS) {
             host.mark_usage();
         }
+        host.checkpoint();
         if let Some(then) = host.clock.monotonic().checked_sub(idle) {
             host.components.unload_idle(then);
         }
@@ -54,6 +57,22 @@ async fn tick(host: Weak<Host>, idle: Duration) {
 }
 
 impl Host {
+    /// Folds segments that were closed since the last checkpoint into a new one, on a thread of its own, one
+    /// at a time.
+    fn checkpoint(&self) {
+        if !self.journal.checkpoint_due() || self.checkpointing.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (journal, busy) = (self.journal.clone(), Arc::clone(&self.checkpointing));
+        let work = move || {
+            if let Err(error) = journal.checkpoint(&mut Rebuilt::default()) {
+                tracing::error!(%error, "no checkpoint of the journal: the next start reads more of it");
+            }
+            busy.store(false, Ordering::Release);
+        };
+        self.control().spawn_blocking(work);
+    }
+
     /// Takes over which tokens were revoked, and cuts the calls that run under them.
     fn revoke(&self) {
         let newly = match self.configuration.revocations(self.clock.now()) {

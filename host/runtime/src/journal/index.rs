@@ -1,7 +1,12 @@
 //! Where records lie: enough to start reading at a cursor without walking a whole segment.
 //!
-//! Kept in memory, rebuilt by the walk at start, extended by the writer for what is durable and by
+//! Kept in memory, rebuilt by the walk at start (for closed segments that a checkpoint stands for, without
+//! their marks: a reader begins at the segment's first record), extended by the writer for what is durable and by
 //! nothing else: a reader that asks the index can see the durable prefix only.
+
+use soma_policy::Digest;
+
+use super::checkpoint::Closed;
 
 /// A mark at least this many bytes apart.
 const STRIDE: u64 = 64 * 1024;
@@ -16,6 +21,8 @@ pub(crate) struct Index {
 #[derive(Debug, Clone)]
 pub(crate) struct Segment {
     pub(crate) first: u64,
+    /// The hash that its first record hangs on; none where a checkpoint stands for it.
+    prev: Option<Digest>,
     /// The record after its last.
     pub(crate) next: u64,
     /// Where its last durable frame ends.
@@ -38,9 +45,25 @@ pub(crate) struct Place {
 }
 
 impl Index {
-    /// A new segment whose records begin at `body`.
-    pub(crate) fn open(&mut self, first: u64, body: u64) {
-        self.segments.push(Segment { first, next: first, end: body, marks: vec![(first, body)] });
+    /// The closed segments that a checkpoint stands for, which ends with record `seq`.
+    pub(crate) fn of(closed: &[Closed], seq: u64) -> Self {
+        let nexts = closed.iter().skip(1).map(|closed| closed.first).chain([seq.saturating_add(1)]);
+        let segment = |(closed, next): (&Closed, u64)| {
+            let Closed { first, body, length } = *closed;
+            Segment { first, prev: None, next, end: length, marks: vec![(first, body)] }
+        };
+        Self { segments: closed.iter().zip(nexts).map(segment).collect() }
+    }
+
+    /// A new segment whose records begin at `body` and hang on `prev`.
+    pub(crate) fn open(&mut self, first: u64, body: u64, prev: Digest) {
+        let (prev, marks) = (Some(prev), vec![(first, body)]);
+        self.segments.push(Segment { first, prev, next: first, end: body, marks });
+    }
+
+    /// The segment that is being written: its first record, and the hash that this hangs on.
+    pub(crate) fn active(&self) -> Option<(u64, Digest)> {
+        self.segments.last().and_then(|segment| Some((segment.first, segment.prev?)))
     }
 
     /// A record in the latest segment.
@@ -67,11 +90,6 @@ impl Index {
         }
     }
 
-    /// Forgets whole segments before the one that starts with `first`.
-    pub(crate) fn prune(&mut self, first: u64) {
-        self.segments.retain(|segment| segment.first >= first);
-    }
-
     /// The first record that is kept.
     pub(crate) fn first(&self) -> u64 {
         self.segments.first().map_or(1, |segment| segment.first)
@@ -80,17 +98,6 @@ impl Index {
     /// The last record; the one before the first if there is none yet.
     pub(crate) fn last(&self) -> u64 {
         self.segments.last().map_or(0, |segment| segment.next.saturating_sub(1))
-    }
-
-    /// First records of the segments, in order.
-    pub(crate) fn firsts(&self) -> Vec<u64> {
-        self.segments.iter().map(|segment| segment.first).collect()
-    }
-
-    /// The latest segment that can start the journal if only records at or above `keep` must stay.
-    pub(crate) fn prunable(&self, keep: u64) -> u64 {
-        let starts = self.segments.iter().map(|segment| segment.first);
-        starts.take_while(|first| *first <= keep).last().unwrap_or_else(|| self.first())
     }
 
     /// Where `seq` is to be looked for; `None` if it is not there.
@@ -112,11 +119,11 @@ mod tests {
 
     fn index() -> Index {
         let mut index = Index::default();
-        index.open(1, 100);
+        index.open(1, 100, Digest::ZERO);
         for seq in 1..=10 {
             index.add(seq, 100 + (seq - 1) * 30_000, 100 + seq * 30_000);
         }
-        index.open(11, 100);
+        index.open(11, 100, Digest::ZERO);
         index.add(11, 100, 200);
         index
     }
@@ -142,11 +149,13 @@ mod tests {
     }
 
     #[test]
-    fn only_whole_segments_below_what_must_stay_are_prunable() {
-        let index = index();
-        assert_eq!(index.prunable(10), 1);
-        assert_eq!(index.prunable(11), 11);
-        assert_eq!(index.prunable(500), 11);
-        assert_eq!(index.prunable(0), 1);
+    fn closed_segments_of_a_checkpoint_are_read_from_their_first_record() {
+        let closed = |first, length| Closed { first, body: 100, length };
+        let mut index = Index::of(&[closed(1, 900), closed(7, 800)], 9);
+        assert_eq!(index.find(6).unwrap(), Place { segment: 1, offset: 100, end: 900, next: 7 });
+        assert_eq!(index.find(9).unwrap(), Place { segment: 7, offset: 100, end: 800, next: 10 });
+        assert_eq!((index.first(), index.last(), index.active()), (1, 9, None));
+        index.open(10, 100, Digest::ZERO);
+        assert_eq!((index.last(), index.active()), (9, Some((10, Digest::ZERO))));
     }
 }

@@ -65,8 +65,27 @@ impl JournalKey {
         hmac::sign(&self.seal, head)
     }
 
+    /// The half that only the host itself can check, for checkpoints.
+    pub(crate) fn sealer(&self) -> Sealer {
+        Sealer(self.seal.clone())
+    }
+
     pub(crate) fn opens(&self, head: &[u8], seal: &[u8]) -> bool {
         hmac::verify(&self.seal, head, seal).is_ok()
+    }
+}
+
+/// Seals what the host tells itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Sealer(hmac::Key);
+
+impl Sealer {
+    pub(crate) fn seal(&self, text: &[u8]) -> hmac::Tag {
+        hmac::sign(&self.0, text)
+    }
+
+    pub(crate) fn opens(&self, text: &[u8], seal: &[u8]) -> bool {
+        hmac::verify(&self.0, text, seal).is_ok()
     }
 }
 

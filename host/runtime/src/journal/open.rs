@@ -4,19 +4,24 @@
 //! head. That is cut away. If cutting would reach below the head, acknowledged records are gone, and
 //! the journal is not opened: repairing must never look like nothing was lost.
 
+mod resume;
+
 use std::path::{Path, PathBuf};
 
 use soma_policy::{Digest, HostId, JournalId};
 
+use super::checkpoint::{Checkpoint, Replay};
 use super::disk::{Disk, DiskFile, Open};
 use super::error::{DiskError, Fault, OpenError};
 use super::head::{self, Found, Head, HeadFile};
 use super::index::Index;
 use super::key::JournalKey;
 use super::record::Kind;
+use super::recover::OpenStarts;
 use super::segment::{self, Header};
 use super::walk::{Seen, Step, Walk, Walked};
 use super::writer::Tail;
+use resume::Resumed;
 
 /// A journal that can be continued.
 pub(crate) struct Continued {
@@ -25,6 +30,28 @@ pub(crate) struct Continued {
     pub(crate) index: Index,
     /// Bytes that were cut from a torn tail.
     pub(crate) cut: u64,
+    /// The record up to which a checkpoint stood for what was not read.
+    pub(crate) checkpoint: u64,
+}
+
+/// What is rebuilt on the way: the starts that have no end, and whatever else wants to know.
+pub(crate) struct Rebuild<'a> {
+    pub(crate) starts: OpenStarts,
+    pub(crate) replay: &'a mut dyn Replay,
+    /// The first entry that is none that is known.
+    pub(crate) unread: Option<(u64, String)>,
+}
+
+impl Rebuild<'_> {
+    fn see(&mut self, seq: u64, body: &[u8]) {
+        match serde_json::from_slice(body) {
+            Ok(entry) => {
+                self.starts.see(&entry);
+                self.replay.see(&entry);
+            }
+            Err(error) => self.unread = self.unread.take().or(Some((seq, error.to_string()))),
+        }
+    }
 }
 
 /// Where a journal lies and whose it is.
@@ -45,12 +72,14 @@ struct Keep {
 }
 
 impl Place<'_> {
-    /// Opens what is there, or makes a new journal with these names. Each kept entry is replayed.
+    /// Opens what is there, or makes a new journal with these names. Each kept entry is replayed, or those
+    /// after the checkpoint, if it fits.
     pub(crate) fn open(
         &self,
         journal: JournalId,
         host: HostId,
-        replay: &mut dyn FnMut(u64, &[u8]),
+        checkpoint: Option<Checkpoint>,
+        rebuild: &mut Rebuild<'_>,
     ) -> Result<Continued, OpenError> {
         let found = head::load(self.disk, self.head_path, Some(self.key))
             .map_err(DiskError::of("read", self.head_path))?;
@@ -61,7 +90,10 @@ impl Place<'_> {
                 0 => self.create(journal, host),
                 seq => Err(OpenError::BelowHead { head: seq, found: 0, fault: None }),
             },
-            Found::Head { head, slot } => self.continued(&head, slot, replay),
+            Found::Head { head, slot } => {
+                let resumed = checkpoint.and_then(|it| self.resume(&head, it, rebuild));
+                self.continued(&head, slot, resumed, rebuild)
+            }
             Found::Missing if self.unused(&segments, true)? => self.create(journal, host),
             Found::Unreadable if self.unused(&segments, false)? => self.create(journal, host),
             Found::Missing => Err(OpenError::HeadMissing(self.head_path.to_path_buf())),
@@ -103,10 +135,10 @@ impl Place<'_> {
         let head = HeadFile::create(self.disk, self.head_path, &anchor, self.key)
             .map_err(DiskError::of("create", self.head_path))?;
         let mut index = Index::default();
-        index.open(1, length);
+        index.open(1, length, header.prev);
         let prev = header.prev;
         let tail = Tail { header, file, length, next: 1, prev, signed: 0 };
-        Ok(Continued { tail, head, index, cut: 0 })
+        Ok(Continued { tail, head, index, cut: 0, checkpoint: 0 })
     }
 
     fn walk(
@@ -115,20 +147,28 @@ impl Place<'_> {
         sealed: u64,
         visit: &mut dyn FnMut(Seen<'_>),
     ) -> Result<Walked, OpenError> {
-        let walk = Walk { disk: self.disk, dir: self.dir, key: &self.key.public(), from, sealed };
-        Ok(walk.run(visit)?)
+        let (disk, dir, key, until) = (self.disk, self.dir, &self.key.public(), u64::MAX);
+        Ok(Walk { disk, dir, key, from, until, sealed }.run(visit)?)
     }
 
     fn continued(
         &self,
         head: &Head,
         slot: usize,
-        replay: &mut dyn FnMut(u64, &[u8]),
+        resumed: Option<Resumed>,
+        rebuild: &mut Rebuild<'_>,
     ) -> Result<Continued, OpenError> {
-        let mut survey = Survey::new(head, replay);
-        let walked = self.walk(head.first, head.seq, &mut |seen| survey.see(seen))?;
+        let index = resumed.as_ref().map(|it| Index::of(&it.closed, it.seq)).unwrap_or_default();
+        let from = resumed.as_ref().map_or(head.first, |it| it.seq.saturating_add(1));
+        let mut replay = |seq, body: &[u8]| rebuild.see(seq, body);
+        let mut survey = Survey::new(head, index, &mut replay);
+        let walked = self.walk(from, head.seq, &mut |seen| survey.see(seen))?;
         let Survey { keep, index, header, fork, .. } = survey;
-        self.agrees(head, header.as_ref(), &walked)?;
+        self.agrees(head, from, header.as_ref(), &walked)?;
+        let hangs = |it: &Resumed| header.as_ref().is_some_and(|next| next.prev == it.hash);
+        if resumed.as_ref().is_some_and(|it| !hangs(it)) {
+            return Err(OpenError::Fork(head.seq));
+        }
         if fork {
             return Err(OpenError::Fork(head.seq));
         }
@@ -153,13 +193,15 @@ impl Place<'_> {
             prev: keep.prev,
             signed: keep.signed,
         };
-        Ok(Continued { tail, head, index, cut })
+        let checkpoint = resumed.map_or(0, |it| it.seq);
+        Ok(Continued { tail, head, index, cut, checkpoint })
     }
 
     /// Head and segments are of one journal, and nothing above what was pruned is missing in front.
     fn agrees(
         &self,
         head: &Head,
+        from: u64,
         header: Option<&Header>,
         walked: &Walked,
     ) -> Result<(), OpenError> {
@@ -169,8 +211,8 @@ impl Place<'_> {
         if (header.journal, header.host) != (head.journal, head.host) {
             return Err(OpenError::Foreign { head: head.journal, segments: header.journal });
         }
-        if header.first > head.first {
-            return Err(OpenError::FrontMissing { head: head.first, found: header.first });
+        if header.first > from {
+            return Err(OpenError::FrontMissing { head: from, found: header.first });
         }
         Ok(())
     }
@@ -246,8 +288,7 @@ struct Survey<'a> {
 }
 
 impl<'a> Survey<'a> {
-    fn new(head: &'a Head, replay: &'a mut dyn FnMut(u64, &[u8])) -> Self {
-        let index = Index::default();
+    fn new(head: &'a Head, index: Index, replay: &'a mut dyn FnMut(u64, &[u8])) -> Self {
         Self {
             head,
             index,
@@ -268,7 +309,7 @@ impl<'a> Survey<'a> {
     }
 
     fn segment(&mut self, header: &Header, body: u64) {
-        self.index.open(header.first, body);
+        self.index.open(header.first, body, header.prev);
         if self.header.is_none() {
             self.header = Some(header.clone());
             self.signed = header.first.saturating_sub(1);

@@ -23,8 +23,6 @@ pub(crate) struct Batch {
     /// Where each body ends.
     pub(crate) ends: Vec<usize>,
     pub(crate) group: Arc<Group>,
-    /// Segments wholly below this record may go.
-    pub(crate) prune: Option<u64>,
     /// Nothing comes after this.
     pub(crate) closing: bool,
 }
@@ -128,17 +126,6 @@ impl Queue {
         Ok(ticket)
     }
 
-    /// Asks the writer to prune after the next group.
-    pub(crate) fn prune(&self, keep: u64) -> Result<(), JournalError> {
-        let mut state = self.state.lock();
-        refused(&state)?;
-        let batch = &mut state.batch;
-        batch.prune = Some(batch.prune.map_or(keep, |other| other.max(keep)));
-        drop(state);
-        self.filled.notify_one();
-        Ok(())
-    }
-
     /// Waits until less than a quarter of the bound is taken.
     pub(crate) async fn room(&self) -> Result<(), JournalError> {
         loop {
@@ -161,7 +148,7 @@ impl Queue {
     pub(crate) fn take(&self, spare: Batch, owed: Option<Instant>) -> Option<Batch> {
         let spare = spare.renewed();
         let mut state = self.state.lock();
-        while !(state.urgent || state.batch.prune.is_some()) {
+        while !state.urgent {
             let empty = state.batch.ends.is_empty();
             if empty && (state.closed || (state.closing && owed.is_none())) {
                 return None;

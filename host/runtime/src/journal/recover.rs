@@ -5,13 +5,14 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use soma_policy::{
     AuditEvent, AuditKind, CallId, JournalEntry, Outcome, Receipt, StartRecord, Timestamp,
     UsageMark,
 };
 
 /// Starts whose end has not been seen.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct OpenStarts(BTreeMap<CallId, (StartRecord, Option<UsageMark>)>);
 
 impl OpenStarts {

@@ -35,13 +35,4 @@ impl Shared {
     pub(crate) fn first(&self) -> u64 {
         self.index.read().first()
     }
-
-    /// Forgets whole segments below `keep`; returns their first records.
-    pub(crate) fn forget_below(&self, keep: u64) -> Vec<u64> {
-        let mut index = self.index.write();
-        let first = index.prunable(keep);
-        let gone = index.firsts().into_iter().filter(|other| *other < first).collect();
-        index.prune(first);
-        gone
-    }
 }

@@ -1,5 +1,6 @@
 //! What the journal promises, each promise with the test that could break it.
 
+mod checkpoints;
 mod fuzz;
 mod interrupted;
 mod power;
@@ -16,7 +17,9 @@ use soma_policy::{AuditEvent, AuditKind, HostId, JournalEntry, JournalId, Timest
 use super::key::JournalKey;
 use super::power::PowerDisk;
 use super::verify::verify_on;
-use super::{Journal, JournalOptions, OpenError, Position, VerifyError, VerifyReport, segment};
+use super::{
+    Journal, JournalOptions, OpenError, Position, VerifyError, VerifyReport, Whole, segment,
+};
 
 const DIR: &str = "/state/journal";
 const HEAD: &str = "/state/heads/journal";
@@ -61,9 +64,9 @@ fn open_with(
     options: JournalOptions,
 ) -> Result<(Journal, Vec<JournalEntry>), OpenError> {
     let mut replayed = Vec::new();
-    let journal = Journal::open_on(Arc::new(disk.clone()), options, keys.key(), &mut |entry| {
-        replayed.push(entry.clone());
-    })?;
+    let mut see = |entry: &JournalEntry| replayed.push(entry.clone());
+    let journal =
+        Journal::open_on(Arc::new(disk.clone()), options, keys.key(), &mut Whole(&mut see))?;
     Ok((journal, replayed))
 }
 

@@ -124,8 +124,8 @@ pub(crate) fn verify_on(
         _ => return Err(VerifyError::Head(head_file.display().to_string())),
     };
     let mut proof = Proof::new(dir, &head);
-    let walked =
-        Walk { disk, dir, key, from: head.first, sealed: 0 }.run(&mut |seen| proof.see(seen))?;
+    let walked = Walk { disk, dir, key, from: head.first, until: u64::MAX, sealed: 0 }
+        .run(&mut |seen| proof.see(seen))?;
     proof.conclude(walked.fault)
 }
 

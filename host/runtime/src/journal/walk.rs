@@ -47,6 +47,8 @@ pub(crate) struct Walk<'a> {
     pub(crate) key: &'a JournalPublicKey,
     /// Segments before this record were pruned: what a crash left of them is passed over.
     pub(crate) from: u64,
+    /// Nor are segments from this record on looked at.
+    pub(crate) until: u64,
     /// The record whose hash the host's own seal vouches for; the caller compares it. Signatures up to
     /// there need not be checked again, which is most of what a walk would cost.
     pub(crate) sealed: u64,
@@ -57,7 +59,7 @@ impl Walk<'_> {
     pub(crate) fn run(&self, visit: &mut dyn FnMut(Seen<'_>)) -> Result<Walked, DiskError> {
         let mut firsts =
             segment::list(self.disk, self.dir).map_err(DiskError::of("list", self.dir))?;
-        firsts.retain(|first| *first >= self.from);
+        firsts.retain(|first| (self.from..self.until).contains(first));
         let mut walked = Walked::default();
         let mut chain = None;
         for (index, first) in firsts.iter().enumerate() {

@@ -69,7 +69,7 @@ impl Writer {
                 shared.queue.stop(error);
             }
             batch.group.settle(outcome);
-            let failed = failed.or_else(|| self.after(&batch).err());
+            let failed = failed.or_else(|| self.after().err());
             if let Some(error) = failed {
                 tracing::error!(%error, "the journal stopped");
                 return shared.queue.stop(&error);
@@ -162,12 +162,9 @@ impl Writer {
     }
 
     /// What is done between groups, when nobody waits.
-    fn after(&mut self, batch: &Batch) -> Result<(), JournalError> {
+    fn after(&mut self) -> Result<(), JournalError> {
         if self.tail.length >= self.segment_bytes {
             self.rotate()?;
-        }
-        if let Some(keep) = batch.prune {
-            self.prune(keep)?;
         }
         self.out.shrink_to(Queue::KEPT);
         Ok(())
@@ -180,22 +177,11 @@ impl Writer {
         let (file, length) = header
             .create(&*self.shared.disk, &self.shared.dir)
             .map_err(DiskError::of("create", &path))?;
-        self.shared.publish(|index| index.open(header.first, length));
+        self.shared.publish(|index| index.open(header.first, length, header.prev));
         self.tail.file = file;
         self.tail.length = length;
         self.tail.header = header;
         Ok(())
-    }
-
-    /// The head says what is kept before anything is removed, so that a removed segment is either
-    /// named as pruned or missed.
-    fn prune(&mut self, keep: u64) -> Result<(), JournalError> {
-        let gone = self.shared.forget_below(keep);
-        if gone.is_empty() {
-            return Ok(());
-        }
-        self.write_head()?;
-        remove(&self.shared, &gone)
     }
 }
 
@@ -214,13 +200,4 @@ impl Drop for Last {
             }
         }
     }
-}
-
-/// Removes segments, oldest first, durably.
-fn remove(shared: &Shared, gone: &[u64]) -> Result<(), JournalError> {
-    for first in gone {
-        let path = segment::path(&shared.dir, *first);
-        shared.disk.remove(&path).map_err(DiskError::of("remove", &path))?;
-    }
-    Ok(shared.disk.sync_dir(&shared.dir).map_err(DiskError::of("sync", &shared.dir))?)
 }

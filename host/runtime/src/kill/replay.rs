@@ -1,5 +1,6 @@
 //! What the journal knows of orders and of uptime.
 
+use serde::{Deserialize, Serialize};
 use soma_capsule::dsse::{self, Envelope};
 use soma_policy::{JournalEntry, KillRecord, Uptime};
 
@@ -7,7 +8,7 @@ use super::document::RECEIPT_KIND;
 use super::error::KillOpenError;
 
 /// Gathers kill records while the journal is replayed.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KillReplay {
     records: Vec<KillRecord>,
     uptime: Uptime,
@@ -28,6 +29,18 @@ impl KillReplay {
 
     fn saw(&mut self, uptime: Uptime) {
         self.uptime = self.uptime.max(uptime);
+    }
+
+    /// Leaves out receipts, which are evidence and stand in files of their own.
+    #[must_use]
+    pub fn compacted(mut self) -> Self {
+        let kind = dsse::payload_type(RECEIPT_KIND);
+        let is_receipt = |record: &KillRecord| {
+            let envelope = Envelope::from_json(record.envelope.as_bytes());
+            envelope.is_ok_and(|envelope| envelope.payload_type() == kind)
+        };
+        self.records.retain(|record| !is_receipt(record));
+        self
     }
 
     /// The latest uptime on record.

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use soma_policy::{InstallationKey, JournalEntry, LeaseId, LeaseRecord, Receipt, Timestamp};
 
 use super::account::{Account, Purse, month};
@@ -26,20 +27,20 @@ pub struct MovedToday {
     pub received: u64,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Moved {
     sent: u64,
     received: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Taken {
     record: LeaseRecord,
     spent: i64,
 }
 
 /// Gathers leases while the journal is replayed.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeaseReplay {
     leases: BTreeMap<LeaseId, Taken>,
     /// The latest day of any lease.
@@ -59,6 +60,33 @@ impl LeaseReplay {
             JournalEntry::Receipt(receipt) => self.receipt(receipt),
             _ => {}
         }
+    }
+
+    /// Forgets what no account can need any more, and adds up what only a month's total needs: leases older
+    /// than yesterday's (calls that began on them have ended), and bytes that were moved on earlier days.
+    #[must_use]
+    pub fn compacted(mut self) -> Self {
+        let (today, this_month) = (self.day, month(self.day));
+        let leases = std::mem::take(&mut self.leases);
+        let mut older: HashMap<_, Taken> = HashMap::new();
+        for (lease, taken) in leases {
+            let record = &taken.record;
+            if record.day.saturating_add(1) >= today {
+                self.leases.insert(lease, taken);
+            } else if month(record.day) == this_month {
+                let which = (record.installation.clone(), record.currency);
+                match older.get_mut(&which) {
+                    Some(other) => {
+                        other.spent = other.spent.saturating_add(taken.spent);
+                        other.record.day = other.record.day.max(record.day);
+                    }
+                    None => drop(older.insert(which, taken)),
+                }
+            }
+        }
+        self.leases.extend(older.into_values().map(|taken| (taken.record.lease, taken)));
+        self.moved.retain(|_, (day, _)| *day == today);
+        self
     }
 
     fn receipt(&mut self, receipt: &Receipt) {

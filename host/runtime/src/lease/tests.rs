@@ -1,5 +1,7 @@
 //! What a lease promises: never overspent, by whatever interleaving, and the same after a restart.
 
+mod checkpoint;
+
 use std::sync::Arc;
 
 use proptest::prelude::*;

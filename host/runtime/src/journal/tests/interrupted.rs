@@ -27,7 +27,7 @@ fn facts(call: u128) -> CallFacts {
     }
 }
 
-fn start(call: u128) -> JournalEntry {
+pub(super) fn start(call: u128) -> JournalEntry {
     let boot = BootId::from_u128(1);
     JournalEntry::Start(StartRecord { boot, facts: facts(call), reserved: None })
 }
@@ -40,7 +40,7 @@ fn mark(call: u128, at: u64, cpu_us: u64) -> JournalEntry {
     })
 }
 
-fn end(call: u128) -> JournalEntry {
+pub(super) fn end(call: u128) -> JournalEntry {
     JournalEntry::Receipt(Box::new(Receipt {
         charge: None,
         denials: Vec::new(),
@@ -54,7 +54,7 @@ fn end(call: u128) -> JournalEntry {
     }))
 }
 
-fn receipts(replayed: &[JournalEntry]) -> Vec<(CallId, Outcome, u64, u64)> {
+pub(super) fn receipts(replayed: &[JournalEntry]) -> Vec<(CallId, Outcome, u64, u64)> {
     replayed
         .iter()
         .filter_map(|entry| match entry {

@@ -64,33 +64,3 @@ fn what_was_acknowledged_survives_a_power_loss_at_every_change() {
         }
     }
 }
-
-#[test]
-fn a_power_loss_while_pruning_loses_nothing_that_must_stay() {
-    let keys = Keys::new();
-    let small = || JournalOptions { segment_bytes: 900, ..options() };
-    let full = PowerDisk::default();
-    let (journal, _) = open_with(&full, &keys, small()).unwrap();
-    for n in 0..12 {
-        record(&journal, &n.to_string());
-    }
-    journal.close().unwrap();
-    for lasts in 0..16 {
-        for seed in 0..4 {
-            let disk = full.copy();
-            disk.power_lasts(lasts);
-            if let Ok((journal, _)) = open_with(&disk, &keys, small()) {
-                let _ = journal.prune(15);
-                // The ticket is waited for so that the writer has seen the prune before the power goes.
-                let _ = journal.append(&note("x")).wait();
-            }
-            disk.crash(seed * 100 + lasts);
-            let (journal, replayed) = open_with(&disk, &keys, small()).unwrap();
-            let found = texts(&replayed);
-            let kept: Vec<_> = (8..12).map(|n| n.to_string()).collect();
-            assert!(kept.iter().all(|text| found.contains(text)), "{found:?}");
-            drop(journal);
-            verified(&disk, &keys).unwrap();
-        }
-    }
-}

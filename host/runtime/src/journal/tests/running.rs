@@ -180,34 +180,6 @@ fn pages_follow_the_cursor_over_segments() {
     assert!(journal.read(u64::MAX, 7).unwrap().records.is_empty());
 }
 
-#[test]
-fn pruning_lets_whole_segments_go_and_the_rest_is_still_proven() {
-    let (disk, keys) = (PowerDisk::default(), Keys::new());
-    let small = JournalOptions { segment_bytes: 2000, ..options() };
-    let (journal, _) = open_with(&disk, &keys, small.clone()).unwrap();
-    for n in 0..50 {
-        record(&journal, &n.to_string());
-    }
-    journal.prune(40).unwrap();
-    record(&journal, "after");
-    record(&journal, "the prune");
-    let first = journal.read(0, 1).unwrap().records[0].seq;
-    assert!(first > 1 && first <= 40, "{first}");
-    assert!(
-        matches!(journal.read(1, 1), Err(JournalError::Pruned { first: kept }) if kept == first)
-    );
-    journal.close().unwrap();
-    drop(journal);
-    assert_eq!(verified(&disk, &keys).unwrap().first, first);
-    let (journal, replayed) = open_with(&disk, &keys, small).unwrap();
-    assert!(replayed.len() < 52);
-    assert_eq!(texts(&replayed).last().unwrap(), "the prune");
-    drop(journal);
-    disk.lose(&segment::path(Path::new(DIR), first));
-    assert!(matches!(verified(&disk, &keys), Err(VerifyError::Front { .. })));
-    assert!(matches!(open(&disk, &keys), Err(OpenError::FrontMissing { .. })));
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_tasks_share_groups_on_a_real_disk() {
     let folder = tempfile::tempdir().unwrap();
