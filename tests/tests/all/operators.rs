@@ -30,6 +30,14 @@ async fn state(host: &TestHost, order: &str) -> Value {
     items.iter().find(|item| item["order"]["id"] == order).unwrap()["state"].clone()
 }
 
+/// What a host that runs says, or the files of one that does not.
+async fn explained_as_killed(home: &TestHome, host: &[&str]) {
+    let words = ["policy", "explain", "text", "call", "slugify"];
+    let said = home.soma().unwrap().args(host).args(words).finish().await.unwrap();
+    assert_eq!(said.code, 6, "{said:?}");
+    assert!(said.stdout.contains("operator ✓ · kill ✗ order "), "{said:?}");
+}
+
 async fn slugify(host: &TestHost) -> u16 {
     host.call("text", "slugify", &json!({ "text": "A b" })).await.unwrap().status
 }
@@ -43,6 +51,7 @@ async fn a_wide_order_of_one_of_two_is_a_suspension_until_the_second_signs() {
     let order = said["order"].as_str().unwrap();
     assert_eq!(said["answer"]["state"], "suspended");
     assert_eq!(slugify(&host).await, 403);
+    explained_as_killed(&home, &["--host", host.url()]).await;
     let said = soma(&home, &host, &["kill", "sign", order, "--key", "bob"]).await.json().unwrap();
     assert_eq!(said["answer"]["state"], "complete");
 
@@ -54,6 +63,7 @@ async fn a_wide_order_of_one_of_two_is_a_suspension_until_the_second_signs() {
     host.audited("operators-changed", from).await.unwrap();
     assert_eq!(state(&host, order).await, "complete");
     host.stop().await.unwrap();
+    explained_as_killed(&home, &[]).await;
     let host = TestHost::start(&home).await.unwrap();
     assert_eq!((state(&host, order).await, slugify(&host).await), ("complete".into(), 403));
     soma(&home, &host, &["unkill", order, "--reason", "over", "--yes"]).await;
