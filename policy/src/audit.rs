@@ -23,6 +23,8 @@ pub enum AuditKind {
     InstallationChanged,
     /// An installation file was refused; the revision before stays.
     InstallationRefused,
+    /// What an uninstalled installation had kept was removed.
+    DataPurged,
     /// A secret was set or removed (its name, never its value).
     SecretChanged,
     /// A token was made.

@@ -11,11 +11,14 @@
 
 mod all {
     mod contract;
+    mod domains;
     mod first_call;
     mod gate_matrix;
     mod hostile;
     mod library;
+    mod logs;
     mod operators;
     mod range;
     mod revoked;
+    mod uninstall;
 }

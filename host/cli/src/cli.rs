@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::command::{
     audit, call, capsule, compile_child, completions, doctor, explain, install, key, kill, list,
-    logs, policy, ps, secret, show, token, trust, unkill, up, version,
+    logs, policy, ps, secret, show, token, trust, uninstall, unkill, up, version,
 };
 use crate::context::Context;
 use crate::failure::Failure;
@@ -63,6 +63,7 @@ pub(crate) enum Command {
     #[command(subcommand, after_help = trust::HELP)]
     Trust(trust::Trust),
     Install(install::Install),
+    Uninstall(uninstall::Uninstall),
     List(list::List),
     #[command(subcommand, after_help = secret::HELP)]
     Secret(secret::Secret),
@@ -94,6 +95,7 @@ impl Command {
             Self::Key(command) => command.run(context),
             Self::Trust(command) => command.run(context),
             Self::Install(command) => command.run(context),
+            Self::Uninstall(command) => command.run(context),
             Self::List(command) => command.run(context),
             Self::Secret(command) => command.run(context),
             Self::Token(command) => command.run(context),

@@ -18,6 +18,7 @@ pub(crate) mod secret;
 pub(crate) mod show;
 pub(crate) mod token;
 pub(crate) mod trust;
+pub(crate) mod uninstall;
 pub(crate) mod unkill;
 pub(crate) mod up;
 pub(crate) mod version;

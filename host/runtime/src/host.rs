@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -30,10 +31,13 @@ use crate::token::TokenVerifier;
 mod audit;
 mod kill;
 mod open;
+mod purge;
+mod rebuilt;
 mod tools;
 mod upkeep;
 
 pub use open::OpenError;
+pub use purge::{PurgeError, Purged, purge_at_rest};
 
 use tools::Callees;
 
@@ -80,6 +84,8 @@ pub struct Host {
     kills: Kills,
     backends: Arc<Backends>,
     metrics: Metrics,
+    /// Whether a checkpoint of the journal is being made.
+    checkpointing: Arc<AtomicBool>,
     served: FunctionName,
     guests: Threads,
     control: Threads,

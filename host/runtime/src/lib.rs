@@ -41,7 +41,7 @@ mod running;
 mod sandbox;
 mod state;
 
-pub use host::{Host, HostOptions, OpenError};
+pub use host::{Host, HostOptions, OpenError, PurgeError, Purged, purge_at_rest};
 pub use invoke::{CallReply, CallRequest, Pending, ReceiptRef};
 pub use output::{CallEvent, LogLine};
 pub use running::Cut;

@@ -18,6 +18,7 @@ use cases::Case;
 const ELSEWHERE: &[(&str, &str)] = &[
     ("402", "tests of leases and of the gate matrix"),
     ("429", "tests of admission"),
+    ("500", "tests of the stores"),
     ("503", "tests of the journal and of interrupted calls"),
 ];
 

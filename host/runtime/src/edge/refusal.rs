@@ -34,6 +34,13 @@ refusals! {
     Named {
         "404": "there is no such thing, or not for this token",
     }
+    /// Removing what an installation kept.
+    Purge {
+        "404": "no such id",
+        "409": "it is installed",
+        "429": "a call of it has not ended; `Retry-After`",
+        "500": "a store failed",
+    }
     /// A call.
     Call {
         "400": "the body is not JSON",

@@ -31,6 +31,7 @@ pub(super) fn documented() -> OpenApiRouter<Arc<Host>> {
         .routes(routes!(calls::show))
         .routes(routes!(calls::logs))
         .routes(routes!(status::installations))
+        .routes(routes!(status::purge))
         .routes(routes!(journal::read))
         .routes(routes!(kills::give, kills::list))
         .routes(routes!(kills::sign))

@@ -92,6 +92,18 @@ pub(super) struct InstallationItem {
     pub(super) problems: Vec<String>,
 }
 
+/// What was removed of an installation.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PurgeDone {
+    #[schema(value_type = String)]
+    pub(super) installation: InstallationKey,
+    /// Key-value entries.
+    pub(super) kv_entries: String,
+    /// Whether there were files.
+    pub(super) files: bool,
+}
+
 /// Calls, newest first, one page.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]

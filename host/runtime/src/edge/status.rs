@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use soma_policy::Installation;
@@ -11,8 +11,8 @@ use soma_policy::Installation;
 use super::auth::Bearer;
 use super::problem::Problem;
 use super::refusal;
-use super::shape::{Health, InstallationItem, InstallationPage, Ready, Version};
-use crate::host::Host;
+use super::shape::{Health, InstallationItem, InstallationPage, PurgeDone, Ready, Version};
+use crate::host::{Host, Purged};
 use crate::installations::Entry;
 use crate::token::{KeySet, Scope};
 
@@ -38,6 +38,23 @@ pub(super) async fn installations(
         load: snapshot.load.to_string(),
         next: None,
     }))
+}
+
+/// Removes what an installation kept (key-value entries, files) that is installed no longer.
+#[utoipa::path(delete, path = "/v1/installations/{id}/data", tag = "installations", params(("id" = String, Path)),
+    responses((status = 200, description = "what was removed", body = PurgeDone), refusal::Token, refusal::Purge),
+    security(("token" = [])))]
+pub(super) async fn purge(
+    State(host): State<Arc<Host>>,
+    bearer: Bearer,
+    Path(id): Path<String>,
+) -> Result<Json<PurgeDone>, Problem> {
+    bearer.must(&Scope::Operate)?;
+    let installation = bearer.installation(super::invoke::installation(&id)?);
+    let purged = host.purge(installation.clone()).await;
+    let Purged { kv_entries, files } =
+        purged.map_err(|error| Problem::new(error.code(), error.to_string()))?;
+    Ok(Json(PurgeDone { installation, kv_entries: kv_entries.to_string(), files }))
 }
 
 fn item(host: &Host, entry: &Entry) -> InstallationItem {

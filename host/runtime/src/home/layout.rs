@@ -196,7 +196,19 @@ impl Layout {
         self.root.join("store")
     }
 
-    /// What the host remembers: journal, revisions, kv, orders.
+    /// The key-value entries of all installations.
+    #[must_use]
+    pub fn kv(&self) -> PathBuf {
+        self.store().join("kv.redb")
+    }
+
+    /// The files of all installations.
+    #[must_use]
+    pub fn files(&self) -> PathBuf {
+        self.store().join("files")
+    }
+
+    /// What the host remembers: journal, revisions, orders.
     #[must_use]
     pub fn state(&self) -> PathBuf {
         self.root.join("state")

@@ -24,6 +24,11 @@ impl Host {
         self.audit(AuditKind::TokenRevoked, &jti.to_string(), None, None);
     }
 
+    /// What an installation kept was removed.
+    pub(super) fn audit_purged(&self, key: &InstallationKey) {
+        self.audit(AuditKind::DataPurged, key.id.as_str(), None, Some(key));
+    }
+
     /// After a reload: everything that is different from before.
     pub(super) fn audit_reload(&self, reloaded: &Reloaded) {
         if reloaded.trust_changed {

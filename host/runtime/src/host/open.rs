@@ -17,6 +17,7 @@ use soma_policy::{
 };
 use zeroize::Zeroizing;
 
+use super::rebuilt::Rebuilt;
 use super::{Host, HostOptions, Threads, tools, upkeep};
 use crate::admission::Admission;
 use crate::calls::Calls;
@@ -28,8 +29,8 @@ use crate::component::Components;
 use crate::engine::{self, PoolSize};
 use crate::home::{Configuration, Home, HomeError, OperatorFile, SecretScope, SecretStore};
 use crate::journal::{Journal, JournalKey, JournalOptions};
-use crate::kill::{KillOptions, KillReplay, Kills};
-use crate::lease::{LeaseReplay, Leases, MovedToday};
+use crate::kill::{KillOptions, Kills};
+use crate::lease::{Leases, MovedToday};
 use crate::metrics::Metrics;
 use crate::state::Backends;
 
@@ -98,9 +99,8 @@ impl Host {
         let guests = Threads::start("soma-guest", options.guest_threads)
             .map_err(at("the guests' threads"))?;
         let control = Threads::start("soma-control", 1).map_err(at("the control threads"))?;
-        let files = folder(&options.home.layout().store().join("files"))?;
-        let kv = KvStore::open(&options.home.layout().store().join("kv.redb"))
-            .map_err(at("the key-value store"))?;
+        let files = folder(&options.home.layout().files())?;
+        let kv = KvStore::open(&options.home.layout().kv()).map_err(at("the key-value store"))?;
         let stored = stored(options.home.secrets()?);
         let host = Arc::new_cyclic(|weak: &Weak<Self>| Self {
             id: options.home.identity().host,
@@ -123,6 +123,7 @@ impl Host {
             journal,
             leases,
             kills,
+            checkpointing: Arc::default(),
             served,
             guests,
             control,
@@ -155,17 +156,15 @@ fn record(
     operators: &OperatorFile,
 ) -> Result<(Journal, Leases, Vec<MovedToday>, Kills), OpenError> {
     let (layout, clock) = (options.home.layout(), &options.clock);
-    let (mut leases, mut kills) = (LeaseReplay::default(), KillReplay::default());
+    let mut rebuilt = Rebuilt::default();
     let dir = options.journal.clone().unwrap_or_else(|| layout.journal());
     let head = options.head.clone().unwrap_or_else(|| layout.journal_head());
     let host = options.home.identity().host;
     let fresh = JournalId::from_u128(clock.fresh_id());
     let signer = JournalKey::from_pkcs8(key.pkcs8()).map_err(at("the host key"))?;
     let place = JournalOptions::new(dir, head, fresh, host, clock.now());
-    let journal = Journal::open(place, signer, &mut |entry| {
-        leases.see(entry);
-        kills.see(entry);
-    })?;
+    let journal = Journal::resume(place, signer, &mut rebuilt)?;
+    let Rebuilt { leases, kills } = rebuilt;
     let kill = KillOptions {
         dir: layout.kill(),
         trusted: operators.trusted().map_err(at("trust/operators.toml"))?,

@@ -65,6 +65,21 @@ pub(super) fn all(place: &Place) -> Vec<Case> {
     cases.extend(lists(place));
     cases.extend(of_one_call(place));
     cases.extend(calling(place));
+    cases.extend(purging(place));
+    cases
+}
+
+fn purging(place: &Place) -> Vec<Case> {
+    let path = "/v1/installations/{id}/data";
+    let concrete = |id: &str| path.replace("{id}", id);
+    let of = |id| Route { place, method: Method::DELETE, path, concrete: concrete(id) };
+    let (gone, installed, odd) = (of("gone"), of("text"), of("NOT-AN-ID"));
+    let mut cases = vec![
+        gone.case(200, "nothing was kept", gone.asked()),
+        installed.case(409, "it is installed", installed.asked()),
+        odd.case(404, "no id", odd.asked()),
+    ];
+    cases.extend(gone.guarded(&place.reader));
     cases
 }
 

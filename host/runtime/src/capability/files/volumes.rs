@@ -2,7 +2,9 @@
 //!
 //! A volume lies at `ORG/ENV/INSTALLATION/N` below the host's files folder. There is at most one ledger of it in the
 //! process: whoever comes first scans, the others wait for that. Volumes that no call uses are let go when there are
-//! many, and counted again when they are next needed. Nothing here deletes what a tenant stored.
+//! many, and counted again when they are next needed. Nothing here deletes what a tenant stored, but `purge`, which is asked for by name.
+
+mod purge;
 
 use super::fault::Fault;
 use super::lane::{Lane, Stop, Tenant};

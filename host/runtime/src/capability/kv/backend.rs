@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use soma_policy::KvRequest;
+use soma_policy::{InstallationKey, KvRequest};
 
 use super::keyspace::{Change, Keyspace, KvError, Page, Space};
 use crate::capability::tenant::{PerTenant, Turns, Unfinished};
@@ -28,6 +28,11 @@ impl KvStore {
     pub(crate) fn open(file: &Path) -> Result<Self, KvError> {
         let keyspace = Arc::new(Keyspace::open(file)?);
         Ok(Self { keyspace, tenants: Arc::default() })
+    }
+
+    /// Removes all that an installation kept; how many entries there were. Blocks.
+    pub(crate) fn purge(&self, installation: &InstallationKey) -> Result<u64, KvError> {
+        self.keyspace.purge(installation)
     }
 
     /// Bytes that a bucket of a call's installation holds, as its quota counts them.

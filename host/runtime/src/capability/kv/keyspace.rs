@@ -4,6 +4,8 @@
 //! counted in a second table, in the same transaction as the change: a crash can leave neither a wrong count nor half a
 //! batch. Deliberately absent: rights. Only [`super::backend`] calls this, with a permit in its hand.
 
+mod purge;
+
 use std::path::Path;
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
