@@ -306,7 +306,7 @@ impl Kills {
 pub fn standing_on_disk(home: &Home) -> Result<KillSet, KillOpenError> {
     let trusted = home.operators().map_err(KillOpenError::Home)?;
     let folder = Folder::at(&home.layout().kill());
-    let mut book = Book::read(&folder, &trusted, KillReplay::default())?;
+    let mut book = Book::look(&folder, &trusted)?;
     let now = book.latest();
     Ok(book.set(now))
 }

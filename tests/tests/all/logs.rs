@@ -18,7 +18,7 @@ const TALKER: &str = r#"(component
         (data (i32.const 16) "rate \1b[31mlimit"))
     (core instance $memory (instantiate $memory))
     (alias export $logging "log" (func $log))
-    (core func $log (canon lower (func $log) (memory $memory "memory")))
+    (core func $log (canon lower (func $log) (memory (core memory $memory "memory"))))
     (core module $talker
         (import "env" "log" (func $log (param i32 i32 i32 i32 i32)))
         (func (export "run") (result i32)

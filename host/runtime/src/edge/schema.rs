@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
-use soma_policy::{Budget, Denial, KillOrder, Outcome, Usage};
+use soma_policy::{Budget, Denial, InstallationKey, KillOrder, Outcome, Usage};
 use utoipa::openapi::schema::{ArrayBuilder, OneOfBuilder, Schema, Type};
 use utoipa::openapi::{ObjectBuilder, Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
@@ -22,6 +22,14 @@ pub(super) fn outcome() -> RefOr<Schema> {
 
 pub(super) fn order() -> RefOr<Schema> {
     of::<KillOrder>().into()
+}
+
+pub(super) fn installation() -> RefOr<Schema> {
+    of::<InstallationKey>().into()
+}
+
+pub(super) fn installations() -> RefOr<Schema> {
+    ArrayBuilder::new().items(of::<InstallationKey>()).into()
 }
 
 pub(super) fn budget() -> RefOr<Schema> {
@@ -43,6 +51,7 @@ pub(super) fn named() -> Map<String, Value> {
     generator.subschema_for::<Outcome>();
     generator.subschema_for::<KillOrder>();
     generator.subschema_for::<Budget>();
+    generator.subschema_for::<InstallationKey>();
     generator.take_definitions(true)
 }
 

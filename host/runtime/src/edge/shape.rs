@@ -96,7 +96,7 @@ pub(super) struct InstallationItem {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PurgeDone {
-    #[schema(value_type = String)]
+    #[schema(schema_with = schema::installation)]
     pub(super) installation: InstallationKey,
     /// Key-value entries.
     pub(super) kv_entries: String,
@@ -291,7 +291,7 @@ pub(super) struct KillDone {
     #[schema(value_type = Option<Envelope>)]
     pub(super) receipt: Option<Value>,
     /// Installations that it stops from starting.
-    #[schema(value_type = Vec<String>)]
+    #[schema(schema_with = schema::installations)]
     pub(super) installations: Vec<InstallationKey>,
 }
 
@@ -303,7 +303,7 @@ pub(super) struct Draining {
     pub(super) call: CallId,
     pub(super) draining: u32,
     pub(super) function: String,
-    #[schema(value_type = String)]
+    #[schema(schema_with = schema::installation)]
     pub(super) installation: InstallationKey,
     /// Microseconds from acceptance, once nothing of its guest ran any more.
     #[serde(skip_serializing_if = "Option::is_none")]

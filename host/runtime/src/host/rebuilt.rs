@@ -35,3 +35,43 @@ impl Replay for Rebuilt {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use soma_policy::{
+        Currency, Digest, KillRecord, LeaseId, LeaseRecord, OrderId, Timestamp, UptimeMark,
+    };
+
+    use super::*;
+
+    #[test]
+    fn what_was_rebuilt_has_a_form_to_be_kept_in_and_goes_on_from_it() {
+        let at = Timestamp(1_800_000_000_000);
+        let entries = [
+            JournalEntry::Lease(LeaseRecord {
+                at,
+                currency: Currency::EUR,
+                day: at.day(),
+                installation: "local/production/csv".parse().unwrap(),
+                lease: LeaseId::from_u128(1),
+                limit_micros: 5,
+            }),
+            JournalEntry::Kill(KillRecord {
+                at,
+                complete: true,
+                document: Digest::of(b"order"),
+                order: OrderId::from_u128(2),
+                envelope: "{}".to_owned(),
+                uptime_ms: 7,
+            }),
+            JournalEntry::Uptime(UptimeMark { at, uptime_ms: 9 }),
+        ];
+        let mut rebuilt = Rebuilt::default();
+        entries.iter().for_each(|entry| rebuilt.see(entry));
+        let mut again = Rebuilt::default();
+        again.resume(rebuilt.state().unwrap()).unwrap();
+        assert_eq!(again, rebuilt);
+        assert_ne!(again, Rebuilt::default());
+        assert!(Rebuilt::default().resume(serde_json::json!({ "leases": 1 })).is_err());
+    }
+}

@@ -45,7 +45,32 @@ pub struct LeaseReplay {
     leases: BTreeMap<LeaseId, Taken>,
     /// The latest day of any lease.
     day: u64,
+    #[serde(with = "pairs")]
     moved: HashMap<InstallationKey, (u64, Moved)>,
+}
+
+/// A map whose keys are no text, as a list of pairs.
+mod pairs {
+    use std::collections::HashMap;
+    use std::hash::Hash;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer, K: Serialize, V: Serialize>(
+        map: &HashMap<K, V>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        to.collect_seq(map)
+    }
+
+    pub(super) fn deserialize<'de, D, K, V>(from: D) -> Result<HashMap<K, V>, D::Error>
+    where
+        D: Deserializer<'de>,
+        K: Deserialize<'de> + Eq + Hash,
+        V: Deserialize<'de>,
+    {
+        Ok(Vec::<(K, V)>::deserialize(from)?.into_iter().collect())
+    }
 }
 
 impl LeaseReplay {

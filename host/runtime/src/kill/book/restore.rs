@@ -60,6 +60,18 @@ impl Book {
         Ok(book)
     }
 
+    /// What the files say for themselves, for a look that decides nothing: the host's word on each is taken.
+    pub(in crate::kill) fn look(folder: &Folder, trusted: &Trusted) -> Result<Self, KillOpenError> {
+        let mut book = Self::default();
+        for document in folder.documents()? {
+            book.restore(trusted, &document, Witness::Host).map_err(|refused| {
+                let order = claimed_order(&document.envelope);
+                KillOpenError::Refused { order, why: refused.to_string() }
+            })?;
+        }
+        Ok(book)
+    }
+
     /// Takes a document again that was taken before.
     fn restore(
         &mut self,
