@@ -290,7 +290,7 @@ pub(super) struct KillDone {
     /// The host's signed receipt, if calls were to be stopped.
     #[schema(value_type = Option<Envelope>)]
     pub(super) receipt: Option<Value>,
-    /// Installations that it stops from starting.
+    // Those that it stops from starting.
     #[schema(schema_with = schema::installations)]
     pub(super) installations: Vec<InstallationKey>,
 }
