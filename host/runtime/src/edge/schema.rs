@@ -60,7 +60,8 @@ pub(super) fn complete_problem(schemas: &mut Map<String, Value>) {
     let problem = schemas.get_mut("ProblemBody");
     let fields = problem.and_then(|problem| problem.get_mut("properties"));
     if let Some(fields) = fields.and_then(Value::as_object_mut) {
-        let denials = json!({ "type": "array", "items": { "$ref": "#/components/schemas/Denial" } });
+        let denials =
+            json!({ "type": "array", "items": { "$ref": "#/components/schemas/Denial" } });
         fields.insert("denials".to_owned(), denials);
         // Any JSON value: a function's error is its WIT type's to say.
         fields.insert("guest_error".to_owned(), json!({}));
