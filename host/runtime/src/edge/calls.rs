@@ -136,7 +136,7 @@ fn known(host: &Host, bearer: &Bearer, id: &str) -> Result<Known, Problem> {
 fn of_running(host: &Host, call: &Running) -> CallItem {
     let elapsed = host.clock().monotonic().saturating_sub(call.started);
     let cpu = Duration::from_nanos(call.meter.cpu.settled_ns());
-    CallItem::Running(RunningCall {
+    CallItem::Running(Box::new(RunningCall {
         id: call.ids.call,
         installation: call.installation.key().id.clone(),
         function: call.function.clone(),
@@ -149,7 +149,7 @@ fn of_running(host: &Host, call: &Running) -> CallItem {
         parent: call.ids.parent,
         root: call.ids.root,
         denials: call.denials().0,
-    })
+    }))
 }
 
 fn of_ended(ended: &Ended) -> CallItem {

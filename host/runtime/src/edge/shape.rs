@@ -116,7 +116,7 @@ pub(super) struct CallPage {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub(super) enum CallItem {
-    Running(RunningCall),
+    Running(Box<RunningCall>),
     Ended(Box<EndedCall>),
 }
 
