@@ -21,6 +21,8 @@ use crate::run::block_on;
 
 /// How long a running host may take to take the removal over.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long it waits before it asks again.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// Remove an installation; its running calls end
 #[derive(Debug, clap::Args)]
@@ -94,17 +96,19 @@ impl Uninstall {
         let access = Access::new(&self.place, &[Scope::Operate]);
         let route = format!("/v1/installations/{}/data", self.installation);
         let since = Instant::now();
-        loop {
-            match block_on(client.put(Method::DELETE, &route, &access, &Value::Null)) {
-                Err(failure)
-                    if matches!(failure.code(), Some(Code::Exists | Code::Busy))
-                        && since.elapsed() < PATIENCE =>
-                {
-                    std::thread::sleep(Duration::from_millis(100));
+        block_on(async {
+            loop {
+                match client.put(Method::DELETE, &route, &access, &Value::Null).await {
+                    Err(failure)
+                        if matches!(failure.code(), Some(Code::Exists | Code::Busy))
+                            && since.elapsed() < PATIENCE =>
+                    {
+                        tokio::time::sleep(AGAIN).await;
+                    }
+                    other => return other,
                 }
-                other => return other,
             }
-        }
+        })
     }
 }
 

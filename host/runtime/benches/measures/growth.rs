@@ -103,10 +103,7 @@ async fn home(digests: usize) -> anyhow::Result<TestHome> {
     trust.pin(soma_tests::home::LIBRARY.parse()?, key.public().clone())?;
     for nth in 0..digests {
         let package = Package::new(&component, &manifest(nth), &key)?;
-        let unverified = UnverifiedPackage {
-            component: package.component.into(),
-            bundle: package.bundle.into(),
-        };
+        let unverified = UnverifiedPackage { component: package.component, bundle: package.bundle };
         let verified = verify(unverified.clone(), &trust, None)?;
         let digest =
             opened.store().put(&unverified, "soma/next", verified.analysis(), Timestamp(0))?;
