@@ -25,6 +25,7 @@ use crate::token::Scope;
 const PAGE_MAX: usize = 500;
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Filter {
     /// `running` or `ended`; both without it.

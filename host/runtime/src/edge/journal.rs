@@ -20,6 +20,7 @@ use crate::token::Scope;
 const PAGE_MAX: usize = 1000;
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct From {
     /// The number of the first line wanted (default: the first there is).

@@ -22,6 +22,7 @@ use crate::kill::{Accepted, OrderView, Radius, StoppedCall};
 use crate::token::Scope;
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Mode {
     /// Only say what `{"scope": …}` would stop. Takes an operator's token.
