@@ -7,7 +7,8 @@ soma=$(realpath "$1")
 cd "$(dirname "$0")"
 unset CARGO_TARGET_DIR
 printf 'guests: unit tests of capsules/library\n'
-cargo test --quiet --locked --manifest-path library/Cargo.toml
+# The unit tests alone: the component itself is a wasm32 library whose exports no native linker takes.
+cargo test --quiet --locked --lib --manifest-path library/Cargo.toml
 for tests in library/*/tests; do
   folder=$(dirname "$tests")
   name=$(basename "$folder")
