@@ -1,7 +1,7 @@
 //! What a call costs: rates, outcomes, taxes and the split, as exact integers.
 //!
 //! It lies in this crate because two sides compute it and must agree to the micro-unit: a host, which
-//! reserves [`worst`] before a call and charges [`charge`] after it, and the control plane, which settles
+//! reserves [`worst`] before a call and charges [`charge()`] after it, and the control plane, which settles
 //! the receipt. Deliberately absent: accounts, leases, and what an offer includes per period.
 
 mod book;
