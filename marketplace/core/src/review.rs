@@ -55,7 +55,7 @@ pub enum Wish<'a> {
     Reject(Words),
 }
 
-/// A decision. Made by [`decide`] and [`automatic`] only.
+/// A decision. Made by [`decide`] and [`automatic()`] only.
 ///
 /// ```compile_fail,E0451
 /// fn forge(other: soma_market::review::Decision) -> soma_market::review::Decision {
