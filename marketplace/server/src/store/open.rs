@@ -17,6 +17,9 @@ use super::{PlatformScope, PlatformUnit, StoreError, TenantScope, TenantUnit, Un
 
 /// How long a unit waits for a connection.
 const ACQUIRE: Duration = Duration::from_secs(5);
+/// How often, and after how long, a file that another server is making is asked for again.
+const TRIES: u32 = 100;
+const AGAIN: Duration = Duration::from_millis(50);
 /// How long one statement may take, and an open transaction may stand still.
 const STATEMENT: &str = "10s";
 /// How long one statement waits for a row that somebody else holds.
@@ -173,7 +176,19 @@ async fn working(worker: &PgPool, scope: PlatformScope) -> Result<Tx, StoreError
     Ok(tx)
 }
 
+/// Turning a new file to WAL takes the whole file, and SQLite does not wait for that: whoever meets another server's
+/// first start asks again.
 async fn sqlite(path: &std::path::Path, now: Timestamp) -> Result<Pools, StoreError> {
+    for _ in 0..TRIES {
+        match sqlite_once(path, now).await {
+            Err(StoreError::Busy) => tokio::time::sleep(AGAIN).await,
+            opened => return opened,
+        }
+    }
+    sqlite_once(path, now).await
+}
+
+async fn sqlite_once(path: &std::path::Path, now: Timestamp) -> Result<Pools, StoreError> {
     let base = SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
