@@ -17,6 +17,7 @@ mod cedar;
 mod code;
 mod decide;
 mod denial;
+pub mod feed;
 #[cfg(test)]
 mod fixture;
 mod grant;

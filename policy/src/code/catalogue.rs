@@ -212,6 +212,10 @@ catalogue! {
     RefreshBad "T013" 3 401 "the session cannot be refreshed" "The refresh code is unknown, spent or too old. A spent one ends the session, because somebody else may hold it." "log in again";
     ApiKeyBad "T014" 3 401 "the API key does not count" "The key is unknown, revoked or too old, or its service account is disabled." "make a new key";
     BootstrapBad "T015" 3 403 "this does not make the first operator" "The code is not the one that the server showed at its start, or the first operator has come." "start the server and use the code that it shows, once";
+    HostProofBad "T016" 3 401 "the host's proof does not hold" "Every request of a host is signed by its key, over method, path and body, and names this server." "check the host's clock, and that it is enrolled here: `soma host list`";
+    HostProofReplayed "T017" 3 401 "the host's proof was used before" "A proof is taken once, so that nobody can send a host's request again." "send the request with a new proof";
+    EnrolBad "T018" 3 403 "the enrolment token does not count" "An enrolment token is made by an operator, is used once and lives for an hour." "make another: `soma host enrol`";
+    HostRetired "T019" 3 403 "the host was retired" "An operator took this host out of the fleet; it gets nothing more." "enrol it again under a new name";
 
     InputSyntax "H001" 2 400 "the body is not JSON" "The request body could not be read as JSON; the message names the place." "send one JSON object";
     InputType "H002" 2 422 "an argument does not fit the function" "The arguments do not match the function's types; the message names the path." "`soma capsule inspect --schema` shows the types";
@@ -253,6 +257,11 @@ catalogue! {
     EngineFailure "R014" 9 500 "the engine could not be set up" "The WebAssembly engine refused its configuration on this machine." "report it with `soma doctor`";
     UpstreamFailed "R015" 9 503 "the remote server failed" "Name lookup, connection, TLS or the transfer itself failed." "check the remote server";
     StoreDown "R016" 9 503 "the database does not answer" "The server could not reach its database, or it took too long. Nothing was changed." "retry; /ready says what is down";
+    FeedStale "R017" 9 503 "the host has not heard from its server" "The server's heartbeat is older than this capsule's risk class allows, so nothing of it starts." "see why the server is not reached: `soma doctor`; calls go on by themselves once it is";
+    FeedForked "R018" 4 503 "the feed contradicts itself" "The server's changes do not follow what this host applied: a restored server, a fork, or somebody in between." "if the server was restored, raise its epoch with the root key; else find out who answers in its place";
+    BackupBad "R019" 4 422 "the backup cannot be used" "It is incomplete, was changed, or is of another version." "choose another backup; `soma backup verify FILE` names what is wrong";
+    DatabaseNotEmpty "R020" 8 409 "the database is not empty" "Data is moved into a new database only, so that nothing is mixed or lost." "name an empty database";
+    ReviewHostMissing "R021" 9 503 "no review host is there" "Behaviour is observed on a host of the role `review`, and none is alive." "start one: `soma serve --role review`";
 
     GuestError "G001" 1 422 "the function returned its error" "The function's own typed error is in `guest_error`." "see the capsule's documentation";
     GuestTrapped "G002" 1 422 "the guest trapped" "The code reached a state that it cannot continue from; the backtrace is in `soma show`." "report it to the author with the call id";
@@ -300,6 +309,11 @@ catalogue! {
     PostingBad "B022" 4 500 "the posting is not a whole" "A posting has at least one transfer, all of one cause and currency, each between two accounts." "report it with the cause";
     LedgerDiffers "B023" 4 500 "the ledger differs from the meter" "What the receipts say and what was posted are not the same." "stop payouts and compare the entries that the message names";
     ReservationMissing "B024" 8 409 "no such reservation" "A reservation is settled or given back once." "nothing is to be done";
+    OfferUnknown "B025" 5 404 "no such offer" "The capsule has no offer of this hash, or it is closed to new tenants." "`soma search` shows the offers of a capsule";
+    BudgetUnknown "B026" 5 404 "no such budget" "Nobody set one for this scope and currency." "set it: `soma budget set`";
+    PayoutUnknown "B027" 5 404 "no such payout" "There is none with this id that the token may see." "`soma account` lists them";
+    ReceiptUnknown "B028" 5 404 "no such receipt" "No receipt with this journal and number was settled." "take journal and number from `soma show CALL`";
+    LeasePending "B029" 9 503 "the lease is not here yet" "The host asked its server for money for this installation and waits for the answer." "retry in a moment";
 
     MoveIllegal "S001" 8 409 "not a legal move from this state" "Each state has its moves, and this is none of them; the message names the state and the legal ones." "make one of the moves that the message names";
     MoveStale "S002" 8 409 "it moved on in the meantime" "The command is about an attempt, revision or offer that another one has replaced." "read it again and repeat the command";
@@ -334,6 +348,10 @@ catalogue! {
     RatingSelf "S031" 3 403 "publishers do not rate themselves" "Members of the publishing organisation, as persons, do not rate its capsules." "leave it to your users";
     RatingStars "S032" 2 422 "a rating has one to five stars" "Stars are a whole number from 1 to 5." "give 1, 2, 3, 4 or 5";
     RecordCorrupt "S033" 9 500 "a stored record contradicts itself" "What was read back breaks a rule that every change keeps." "restore the database from a backup and verify the audit chain";
+    ReleaseUnknown "S034" 5 404 "no such release" "No capsule of this name and version is published here." "`soma search` lists what is published";
+    SubmissionUnknown "S035" 5 404 "no such submission" "There is none with this id that the token may see." "`soma review list` shows those that wait";
+    NamespaceUnknown "S036" 5 404 "no such publisher name" "Nobody claimed it yet." "claim it: `soma org claim NAME`";
+    HostNotEnrolled "S037" 5 404 "no such host" "No host of this name joined." "`soma host list` names those that did";
 
     ProvenanceMissing "F001" 4 422 "no provenance" "Nothing says from which sources and on which builder the component was made." "attach a provenance statement when submitting";
     ProvenanceMismatch "F002" 4 422 "the provenance is of another component" "The attached statement names a digest that is not the component's." "attach the statement of this build";
