@@ -78,8 +78,8 @@ pub use pattern::{
 };
 pub use problem::ProblemBody;
 pub use receipt::{
-    BootRecord, CallFacts, DenialSummary, FeedPosition, JournalEntry, KillRecord, LeaseRecord,
-    Receipt, StartRecord, UptimeMark, Usage, UsageMark,
+    BootRecord, CallFacts, DenialSummary, FeedPosition, JournalEntry, KillRecord, LeaseEvent,
+    LeaseGiven, LeaseRecord, Receipt, StartRecord, UptimeMark, Usage, UsageMark,
 };
 pub use request::{
     ConfigRequest, EmitRequest, FileOp, FileRequest, HostAction, HostCall, HttpRequest,

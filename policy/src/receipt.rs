@@ -10,8 +10,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use entry::{
-    BootRecord, DenialSummary, JournalEntry, KillRecord, LeaseRecord, StartRecord, UptimeMark,
-    UsageMark,
+    BootRecord, DenialSummary, JournalEntry, KillRecord, LeaseEvent, LeaseGiven, LeaseRecord,
+    StartRecord, UptimeMark, UsageMark,
 };
 
 use crate::amount::Money;

@@ -20,8 +20,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 use soma_policy::{
-    Budget, Code, Currency, Denial, Installation, InstallationKey, JournalEntry, Layer, LeaseId,
-    LeaseRecord, Money, Timestamp,
+    Budget, Code, Currency, Denial, Installation, InstallationKey, JournalEntry, Layer, LeaseEvent,
+    LeaseId, LeaseRecord, Money, Timestamp,
 };
 
 use crate::clock::Clock;
@@ -141,6 +141,8 @@ impl Leases {
             at: now,
             currency,
             day,
+            event: LeaseEvent::Taken,
+            given: None,
             installation: ask.key.clone(),
             lease,
             limit_micros: ask.budget.map_or(0, |budget| budget.limit.micros),

@@ -105,7 +105,47 @@ pub struct DenialSummary {
     pub sample: String,
 }
 
-/// A lease of a host that is its own lessor: one installation, one UTC day.
+/// What happened to a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LeaseEvent {
+    /// The host holds it: calls may start on it.
+    #[default]
+    Taken,
+    /// The server asked for it back: no call starts on it any more.
+    Recalled,
+    /// The host's last word: no later entry of a call names it.
+    Closing,
+    /// The server has the last word.
+    Closed,
+}
+
+impl LeaseEvent {
+    /// Whether it is the first of a lease, which records of hosts without a server leave out.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        *self == Self::Taken
+    }
+}
+
+/// What a server says with a lease, beside its money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LeaseGiven {
+    /// The run of the host that may start calls on it.
+    pub boot: BootId,
+    /// Bytes by outbound HTTP, both ways.
+    #[serde(with = "decimal")]
+    #[schemars(with = "String")]
+    pub bytes: u64,
+    /// No call starts on it from then on.
+    pub start_by: Timestamp,
+    /// The terms by which its calls are charged.
+    pub terms: Digest,
+}
+
+/// Something about a lease: of a host that is its own lessor, one installation and one UTC day; or given by
+/// a server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LeaseRecord {
@@ -117,6 +157,12 @@ pub struct LeaseRecord {
     #[serde(with = "decimal")]
     #[schemars(with = "String")]
     pub day: u64,
+    /// What happened to it.
+    #[serde(default, skip_serializing_if = "LeaseEvent::is_taken")]
+    pub event: LeaseEvent,
+    /// What the server said with it; none for a lease that the host gave itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<LeaseGiven>,
     /// For which installation.
     pub installation: InstallationKey,
     /// The lease.

@@ -39,7 +39,8 @@ impl Replay for Rebuilt {
 #[cfg(test)]
 mod tests {
     use soma_policy::{
-        Currency, Digest, KillRecord, LeaseId, LeaseRecord, OrderId, Timestamp, UptimeMark,
+        Currency, Digest, KillRecord, LeaseEvent, LeaseId, LeaseRecord, OrderId, Timestamp,
+        UptimeMark,
     };
 
     use super::*;
@@ -52,6 +53,8 @@ mod tests {
                 at,
                 currency: Currency::EUR,
                 day: at.day(),
+                event: LeaseEvent::Taken,
+                given: None,
                 installation: "local/production/csv".parse().unwrap(),
                 lease: LeaseId::from_u128(1),
                 limit_micros: 5,
