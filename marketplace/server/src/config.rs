@@ -22,6 +22,10 @@ pub struct ServerConfig {
     pub keys: PathBuf,
     /// Where signed heads of the audit chain are kept outside of the database.
     pub checkpoints: PathBuf,
+    /// The folder of component files, by digest.
+    pub capsules: PathBuf,
+    /// The folder with the root's public key and the signed list of operators.
+    pub trust: PathBuf,
     /// The name under which tokens are minted; from the deployment's id if none.
     pub issuer: Option<String>,
     /// What a password's hash costs.
@@ -79,6 +83,8 @@ impl ServerConfig {
             database: Database::Sqlite { path: home.join("server.db") },
             keys: home.join("keys").join("server"),
             checkpoints: home.join("audit-checkpoints.jsonl"),
+            capsules: home.join("capsules"),
+            trust: home.join("trust"),
             issuer: None,
             passwords: PasswordCost::default(),
             rates: Rates::default(),

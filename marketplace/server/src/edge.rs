@@ -21,6 +21,7 @@ mod openapi;
 mod orgs;
 mod page;
 mod problem;
+mod proven;
 mod reply;
 mod revocations;
 mod routes;

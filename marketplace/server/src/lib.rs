@@ -15,8 +15,10 @@ mod audit;
 mod clock;
 mod config;
 mod edge;
+mod hosts;
 mod identity;
 mod login;
+mod packages;
 mod server;
 mod store;
 

@@ -24,7 +24,9 @@ use crate::audit::Act;
 use crate::clock::Clock;
 use crate::config::ServerConfig;
 use crate::edge::Metrics;
+use crate::hosts::Nonces;
 use crate::identity::{Keyring, Passwords, Sealer};
+use crate::packages::{PackageError, Packages};
 use crate::store::{
     IdempotencyScope, NewAudit, NewChange, PlatformScope, Store, StoreError, Stream,
 };
@@ -55,6 +57,12 @@ pub struct Inner {
     /// Rung after each commit: there may be something to number.
     pub(crate) bell: Notify,
     pub(crate) audit_key: KeyPair,
+    /// Signs what hosts are told.
+    pub(crate) feed_key: KeyPair,
+    /// Proofs of hosts that were taken.
+    pub(crate) nonces: Nonces,
+    /// Component files.
+    pub(crate) packages: Packages,
     pub(crate) checkpoints: std::path::PathBuf,
     pub(crate) deployment: String,
     pub(crate) platform: OrgId,
@@ -85,9 +93,18 @@ pub enum OpenError {
     /// A key file, or what is sealed with one.
     #[error("the server's keys cannot be used: {0}")]
     Keys(String),
+    /// The folder of component files.
+    #[error("the component files cannot be used: {0}")]
+    Packages(String),
     /// The configuration.
     #[error(transparent)]
     Config(#[from] crate::config::ConfigError),
+}
+
+impl From<PackageError> for OpenError {
+    fn from(error: PackageError) -> Self {
+        Self::Packages(error.to_string())
+    }
 }
 
 impl Server {
@@ -103,6 +120,7 @@ impl Server {
     ) -> Result<(Self, Option<BootstrapCode>), OpenError> {
         let store = Store::open(&config.database, clock.now()).await?;
         let keys = keys::Keys::load(&config.keys)?;
+        let packages = Packages::open(&config.capsules)?;
         let founded = founding::found(&store, &*clock).await?;
         let issuer = config.issuer.clone();
         let issuer = issuer.unwrap_or_else(|| format!("soma:{}", founded.deployment));
@@ -121,6 +139,9 @@ impl Server {
             stopping: CancellationToken::new(),
             bell: Notify::new(),
             audit_key: keys.audit,
+            feed_key: keys.feed,
+            nonces: Nonces::new(clock.now()),
+            packages,
             checkpoints: config.checkpoints.clone(),
             deployment: founded.deployment,
             platform,

@@ -21,21 +21,34 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
-        if !kind.eq_ignore_ascii_case("application/json") {
-            return Err(Problem::new(Code::MediaType, "send Content-Type: application/json"));
-        }
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejected| match rejected
-            .status()
-            .as_u16()
-        {
-            413 => Problem::new(Code::BodyTooLarge, "the body is larger than this route takes"),
-            _ => Problem::new(Code::InputSyntax, "the body broke off"),
-        })?;
-        let value = serde_json::from_slice(&bytes).map_err(|error| read_error(&error))?;
-        Ok(Self { value, digest: Digest::of(&bytes) })
+        must_be_json(&request)?;
+        let bytes = read(request, state).await?;
+        Ok(Self { value: parse(&bytes)?, digest: Digest::of(&bytes) })
     }
+}
+
+/// Refuses a body of another type.
+pub(super) fn must_be_json(request: &Request) -> Result<(), Problem> {
+    let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
+    if kind.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    Err(Problem::new(Code::MediaType, "send Content-Type: application/json"))
+}
+
+/// The whole body, within the route's bound.
+pub(super) async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    let bytes = Bytes::from_request(request, state).await;
+    bytes.map_err(|rejected| match rejected.status().as_u16() {
+        413 => Problem::new(Code::BodyTooLarge, "the body is larger than this route takes"),
+        _ => Problem::new(Code::InputSyntax, "the body broke off"),
+    })
+}
+
+/// A JSON body as its type.
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(bytes).map_err(|error| read_error(&error))
 }
 
 fn read_error(error: &serde_json::Error) -> Problem {

@@ -1,5 +1,6 @@
 //! The server's own key files, made on the first start: one that seals what rests in the database,
-//! one that signs heads of the audit chain. Files are 0600 in a folder that is 0700.
+//! one that signs heads of the audit chain,
+//! one that signs what hosts are told. Files are 0600 in a folder that is 0700.
 
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -17,15 +18,17 @@ use crate::server::OpenError;
 
 const SEAL: &str = "seal.key";
 const AUDIT: &str = "audit.key";
+const FEED: &str = "feed.key";
 const FILE_BYTES_MAX: u64 = 4096;
 
 pub(super) struct Keys {
     pub(super) sealer: Sealer,
     pub(super) audit: KeyPair,
+    pub(super) feed: KeyPair,
 }
 
 impl Keys {
-    /// Reads both keys of a folder; makes those that are not there.
+    /// Reads the keys of a folder; makes those that are not there.
     pub(super) fn load(folder: &Path) -> Result<Self, OpenError> {
         let io = |error: std::io::Error| failed(folder, &error);
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io)?;
@@ -35,16 +38,21 @@ impl Keys {
             rand::fill(&mut key).ok()?;
             Some(key)
         })?;
-        let audit = read_or_make(&folder.join(AUDIT), || {
-            let alg = &ECDSA_P256_SHA256_ASN1_SIGNING;
-            let pkcs8 = EcdsaKeyPair::generate_pkcs8(alg, &SystemRandom::new()).ok()?;
-            Some(Zeroizing::new(pkcs8.as_ref().to_vec()))
-        })?;
         let seal: &[u8; 32] = seal.as_slice().try_into().map_err(|_| other(&folder.join(SEAL)))?;
         let sealer = Sealer::new(seal).map_err(|_| other(&folder.join(SEAL)))?;
-        let audit = KeyPair::from_pkcs8_der(&audit).map_err(|_| other(&folder.join(AUDIT)))?;
-        Ok(Self { sealer, audit })
+        let (audit, feed) = (signer(&folder.join(AUDIT))?, signer(&folder.join(FEED))?);
+        Ok(Self { sealer, audit, feed })
     }
+}
+
+/// A P-256 key that signs documents.
+fn signer(path: &Path) -> Result<KeyPair, OpenError> {
+    let pkcs8 = read_or_make(path, || {
+        let alg = &ECDSA_P256_SHA256_ASN1_SIGNING;
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(alg, &SystemRandom::new()).ok()?;
+        Some(Zeroizing::new(pkcs8.as_ref().to_vec()))
+    })?;
+    KeyPair::from_pkcs8_der(&pkcs8).map_err(|_| other(path))
 }
 
 fn failed(path: &Path, error: &std::io::Error) -> OpenError {

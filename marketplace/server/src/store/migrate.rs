@@ -16,11 +16,25 @@ struct Step {
     postgres: &'static str,
 }
 
-const STEPS: &[Step] = &[Step {
-    version: 1,
-    sqlite: include_str!("migrations/sqlite/0001_identity.sql"),
-    postgres: include_str!("migrations/postgres/0001_identity.sql"),
-}];
+/// A step whose text has one name in both folders.
+macro_rules! step {
+    ($version:literal $name:literal) => {
+        Step {
+            version: $version,
+            sqlite: include_str!(concat!("migrations/sqlite/", $name, ".sql")),
+            postgres: include_str!(concat!("migrations/postgres/", $name, ".sql")),
+        }
+    };
+}
+
+const STEPS: &[Step] = &[step!(1 "0001_identity"), step!(2 "0002_feed")];
+
+/// All steps as one text for each database.
+#[cfg(test)]
+pub(super) fn texts() -> (String, String) {
+    let all = |text: fn(&Step) -> &'static str| STEPS.iter().map(text).collect();
+    (all(|step| step.sqlite), all(|step| step.postgres))
+}
 
 /// Any number that nothing else in the database uses as a lock.
 const LOCK: i64 = 0x736f_6d61_6462;

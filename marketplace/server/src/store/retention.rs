@@ -54,6 +54,16 @@ pub(super) const RETENTION: &[Line] = &[
     line("changes", Keep::Forever),
     line("sequences", Keep::Forever),
     line("schema_steps", Keep::Forever),
+    line(
+        "host_enrolments",
+        Keep::UntilTheirEnd("DELETE FROM host_enrolments WHERE expires_ms <= $1"),
+    ),
+    line("hosts", Keep::Forever),
+    line("host_checks", Keep::WhileItExists),
+    line("host_refusals", Keep::WhileItExists),
+    line("feed_state", Keep::WhileItExists),
+    line("kill_documents", Keep::Forever),
+    line("kill_receipts", Keep::Forever),
 ];
 
 /// Removes what has ended and says how many rows that were.

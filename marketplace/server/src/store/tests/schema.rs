@@ -88,8 +88,8 @@ fn rules(folder: &str) -> BTreeMap<String, BTreeSet<String>> {
 
 #[test]
 fn constraints_agree_on_both_databases() {
-    let sqlite = rules(include_str!("../migrations/sqlite/0001_identity.sql"));
-    let postgres = rules(include_str!("../migrations/postgres/0001_identity.sql"));
+    let (sqlite, postgres) = crate::store::migrate::texts();
+    let (sqlite, postgres) = (rules(&sqlite), rules(&postgres));
     assert!(sqlite.len() > 15);
     for (table, lines) in &sqlite {
         assert_eq!(Some(lines), postgres.get(table), "{table}");

@@ -7,7 +7,7 @@ use crate::fixture::{START, TestDatabase};
 use crate::store::{Database, Store, StoreError};
 
 /// Tables that no tenant's login may even look at.
-const HIDDEN: [&str; 8] = [
+const HIDDEN: [&str; 13] = [
     "deployment",
     "user_passwords",
     "user_totps",
@@ -16,6 +16,11 @@ const HIDDEN: [&str; 8] = [
     "issuer_keys",
     "audit_checkpoints",
     "sequences",
+    "host_enrolments",
+    "hosts",
+    "feed_state",
+    "kill_documents",
+    "kill_receipts",
 ];
 
 async fn count(pool: &PgPool, table: &str, org: &str) -> Result<i64, sqlx::Error> {
