@@ -85,14 +85,13 @@ impl Compiler {
     }
 
     fn spawn(&self) -> std::io::Result<Child> {
-        Command::new(&self.program)
-            .arg(&self.argument)
-            .env_clear()
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
+        let mut command = Command::new(&self.program);
+        command.arg(&self.argument).env_clear();
+        // It may write no file, so it would be ended for the profile that an instrumented build leaves.
+        #[cfg(coverage)]
+        command.env("LLVM_PROFILE_FILE", "/dev/null");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.kill_on_drop(true).spawn()
     }
 }
 

@@ -81,6 +81,10 @@ impl Bench {
             .env("XDG_CONFIG_HOME", self.path("config"))
             .env("USER", "ada")
             .stdin(Stdio::null());
+        // Where coverage is measured, the program says what of it ran: not into the test's own folder.
+        if let Some(profile) = std::env::var_os("LLVM_PROFILE_FILE") {
+            command.env("LLVM_PROFILE_FILE", profile);
+        }
         command
     }
 
