@@ -39,7 +39,7 @@ docs: ## the API documentation without a warning, and the book's links
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --workspace --no-deps --document-private-items
 	@tests/env/docs.sh
 
-coverage: guests ## line coverage of soma-policy, soma-capsule, soma-host and soma-server
+coverage: guests ## line coverage of the rooms that decide: policy, capsule, host, market, server
 	@tests/env/install.sh coverage
 	@tests/env/coverage.sh
 
