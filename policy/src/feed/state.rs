@@ -109,11 +109,12 @@ pub struct IssuerState {
 pub enum RevokedKind {
     /// One token, by its `jti`.
     Token,
-    /// All of a subject, by `sub`.
+    /// All of a subject of one org, by `org/sub`: service accounts of two orgs may share a name.
     Subject,
     /// All of an org.
     Org,
-    /// All that a key signed.
+    /// All that were made from one session or API key, by `cred`. (A key that signs tokens is
+    /// revoked by its `Issuer` subject being gone.)
     Key,
 }
 
