@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use soma_policy::{Fingerprint, OrderId};
 
 use super::*;
-use crate::finding::Finding;
 use crate::fixture::*;
 use crate::org::{Actor, OrgKind};
 use crate::review::{Candidate, Wish, decide};
