@@ -25,7 +25,7 @@ pub use channel::{
     HostLease, JournalAck, JournalPush, LeaseAnswer, LeaseClose, LeaseWish, LeaseWishes,
     SealedSecret, SecretAsk, SecretName, Secrets,
 };
-pub use document::{Batch, Heartbeat, Item, ReleaseApproval, Snapshot, kind};
+pub use document::{Batch, EpochRaise, Heartbeat, Item, ReleaseApproval, Snapshot, kind};
 pub use host::{CheckResult, Enrol, Enrolled, HostProof, HostReport, HostRole, NotRunning};
 pub use risk::RiskClass;
 pub use state::{

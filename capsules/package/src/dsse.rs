@@ -248,8 +248,16 @@ impl Envelope {
     /// # Errors
     /// When the bytes are too many or not an envelope.
     pub fn from_json(bytes: &[u8]) -> Result<Self, DsseError> {
-        if bytes.len() > ENVELOPE_BYTES_MAX {
-            return Err(DsseError::Oversize { size: bytes.len(), max: ENVELOPE_BYTES_MAX });
+        Self::from_json_within(bytes, ENVELOPE_BYTES_MAX)
+    }
+
+    /// Reads an envelope that may have so many bytes: a snapshot is larger than any other document.
+    ///
+    /// # Errors
+    /// As [`Envelope::from_json`].
+    pub fn from_json_within(bytes: &[u8], max: usize) -> Result<Self, DsseError> {
+        if bytes.len() > max {
+            return Err(DsseError::Oversize { size: bytes.len(), max });
         }
         let malformed = |reason: &str| DsseError::Malformed(bounded(reason));
         let wire: Wire =

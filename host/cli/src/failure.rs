@@ -245,6 +245,7 @@ impl From<soma_host::OpenError> for Failure {
             OpenError::Home(inner) => inner.code(),
             OpenError::Journal(inner) => inner.code(),
             OpenError::Kills(inner) => inner.code(),
+            OpenError::Feed(inner) => inner.code(),
             _ => Code::EngineFailure,
         };
         Self::new(code, Self::chain(&error)).fix(code.entry().remedy)

@@ -18,11 +18,13 @@ mod operators;
 mod orgs;
 mod seal;
 mod secrets;
+mod server;
 mod settings;
 mod sources;
 mod stamp;
 mod starter;
 mod store;
+mod unseal;
 mod verified;
 
 pub use configuration::Configuration;
@@ -37,9 +39,12 @@ pub use operators::{OPERATOR_KEY, OperatorEntry, OperatorFile, ROOT_KEY, encoded
 pub use orgs::{Org, Orgs};
 pub use seal::SealingKey;
 pub use secrets::{SecretScope, SecretStore, SecretValue};
+pub use server::Server;
+pub(crate) use server::{key as spki_key, origin};
 pub use settings::{Apps, Settings};
 pub use sources::{load_policy, load_policy_folder};
 pub use store::ComponentStore;
+pub use unseal::UnsealingKey;
 pub use verified::{PackageError, VerifiedStore};
 
 use std::path::{Path, PathBuf};
@@ -112,6 +117,22 @@ impl Home {
     /// The host's own keys; refused if others can read them.
     pub fn keys(&self) -> Result<HostKeys, HomeError> {
         HostKeys::load(&self.layout)
+    }
+
+    /// The server that this home belongs to; none if it is run from its files.
+    ///
+    /// # Errors
+    /// When `trust/server.toml` is there and not right.
+    pub fn server(&self) -> Result<Option<Server>, HomeError> {
+        Server::load(&self.layout)
+    }
+
+    /// The key that a server seals secrets to; made when it is first asked for.
+    ///
+    /// # Errors
+    /// When others can read it, or it cannot be made.
+    pub fn unsealing_key(&self) -> Result<UnsealingKey, HomeError> {
+        UnsealingKey::ensure(&self.layout.unsealing_key())
     }
 
     /// Who may sign kill orders, by the list that the root signed.

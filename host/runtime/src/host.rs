@@ -18,7 +18,8 @@ use crate::admission::Admission;
 use crate::calls::Calls;
 use crate::clock::Clock;
 use crate::component::Components;
-use crate::home::{Configuration, Home, Settings};
+use crate::feed::FeedClient;
+use crate::home::{Configuration, Home, Server, Settings};
 use crate::installations::Snapshot;
 use crate::journal::Journal;
 use crate::kill::Kills;
@@ -67,6 +68,8 @@ pub struct HostOptions {
     pub guest_threads: usize,
     /// Loopback ports that guests may reach: the author's own servers.
     pub loopback: Vec<u16>,
+    /// The server that says what is installed ([`Home::server`]); none to take it from the home's files.
+    pub server: Option<Server>,
 }
 
 /// One running host.
@@ -87,6 +90,7 @@ pub struct Host {
     /// Whether a checkpoint of the journal is being made.
     checkpointing: Arc<AtomicBool>,
     served: FunctionName,
+    client: Option<Arc<FeedClient>>,
     guests: Threads,
     control: Threads,
 }
@@ -173,6 +177,12 @@ impl Host {
     #[must_use]
     pub fn leases(&self) -> &Leases {
         &self.leases
+    }
+
+    /// The way to the server, if there is one: for leases, secrets and the journal.
+    #[must_use]
+    pub fn feed_client(&self) -> Option<&Arc<FeedClient>> {
+        self.client.as_ref()
     }
 
     pub(crate) fn components(&self) -> &Components {

@@ -12,6 +12,7 @@ pub mod compile;
 pub mod descriptors;
 pub mod edge;
 pub mod engine;
+pub mod feed;
 pub mod home;
 pub mod installations;
 pub mod journal;

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::change::{ChainFault, Change, FeedHead, Topic};
 use crate::id::{CapsuleName, Digest, HostId, OrgId, Timestamp};
+use crate::text::decimal;
 
 /// Kinds of documents: `application/vnd.soma.KIND.v1+json`.
 pub mod kind {
@@ -15,6 +16,8 @@ pub mod kind {
     pub const SNAPSHOT: &str = "feed-snapshot";
     /// [`super::Heartbeat`].
     pub const HEARTBEAT: &str = "feed-heartbeat";
+    /// [`super::EpochRaise`], signed by the root key.
+    pub const EPOCH: &str = "feed-epoch";
     /// [`super::ReleaseApproval`].
     pub const APPROVAL: &str = "release-approval";
     /// [`crate::feed::HostProof`], signed by a host.
@@ -94,6 +97,22 @@ pub struct Heartbeat {
     pub host: HostId,
     /// Of the host's request.
     pub nonce: String,
+}
+
+/// That a restored server begins anew: signed by the root key, which no server needs to run.
+///
+/// A host that applied changes of an older epoch takes a snapshot of this one, and of no other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EpochRaise {
+    /// When it was signed.
+    pub at: Timestamp,
+    /// Which server.
+    pub deployment: String,
+    /// The new epoch.
+    #[serde(with = "decimal")]
+    #[schemars(with = "String")]
+    pub epoch: u64,
 }
 
 /// The marketplace's countersignature: this digest is that release.

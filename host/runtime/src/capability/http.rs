@@ -40,6 +40,7 @@ pub(crate) use self::peer::OwnAddresses;
 #[cfg(test)]
 pub(crate) use self::secrets::NoSecrets;
 pub(crate) use self::secrets::{SecretSource, SecretUnavailable};
+pub(crate) use self::trust::{TrustError, anchored, public};
 
 use self::secrets::Placement;
 use self::send::{Job, Sent, Slot};

@@ -109,6 +109,12 @@ impl Layout {
         self.host_keys().join("seal.key")
     }
 
+    /// The key that a server seals secrets to.
+    #[must_use]
+    pub fn unsealing_key(&self) -> PathBuf {
+        self.host_keys().join("unseal.key")
+    }
+
     /// What this home trusts.
     #[must_use]
     pub fn trust(&self) -> PathBuf {
@@ -119,6 +125,18 @@ impl Layout {
     #[must_use]
     pub fn issuers(&self) -> PathBuf {
         self.root.join("trust/issuers.jwks")
+    }
+
+    /// The server that this home belongs to.
+    #[must_use]
+    pub fn server(&self) -> PathBuf {
+        self.root.join("trust/server.toml")
+    }
+
+    /// Certificates that alone are trusted for the server's TLS.
+    #[must_use]
+    pub fn server_anchor(&self) -> PathBuf {
+        self.root.join("trust/server.pem")
     }
 
     /// Tokens that were taken back.
@@ -230,6 +248,12 @@ impl Layout {
     #[must_use]
     pub fn kill(&self) -> PathBuf {
         self.root.join("state/kill")
+    }
+
+    /// What a server said: the snapshot, and what came after it.
+    #[must_use]
+    pub fn feed(&self) -> PathBuf {
+        self.root.join("state/feed")
     }
 
     /// Compiled code; may be thrown away at any time.

@@ -27,6 +27,7 @@ use crate::capability::kv::KvStore;
 use crate::compile::Compiler;
 use crate::component::Components;
 use crate::engine::{self, PoolSize};
+use crate::feed::FeedClient;
 use crate::home::{Configuration, Home, HomeError, OperatorFile, SecretScope, SecretStore};
 use crate::journal::{Journal, JournalKey, JournalOptions};
 use crate::kill::{KillOptions, Kills};
@@ -54,6 +55,9 @@ pub enum OpenError {
     /// The kill orders on disk.
     #[error(transparent)]
     Kills(#[from] crate::kill::KillOpenError),
+    /// What the server said before, or the way to it.
+    #[error(transparent)]
+    Feed(#[from] crate::feed::FeedError),
     /// Threads, folders, stores, the engine's pool.
     #[error("the host does not start: {what}: {why}")]
     System {
@@ -102,6 +106,9 @@ impl Host {
         let files = folder(&options.home.layout().files())?;
         let kv = KvStore::open(&options.home.layout().kv()).map_err(at("the key-value store"))?;
         let stored = stored(options.home.secrets()?);
+        let server = options.server.clone();
+        let open = |server| FeedClient::new(&options.home, server, clock.clone()).map(Arc::new);
+        let feed_client = server.map(open).transpose()?;
         let host = Arc::new_cyclic(|weak: &Weak<Self>| Self {
             id: options.home.identity().host,
             boot,
@@ -125,6 +132,7 @@ impl Host {
             kills,
             checkpointing: Arc::default(),
             served,
+            client: feed_client,
             guests,
             control,
         });

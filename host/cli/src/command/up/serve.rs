@@ -47,6 +47,7 @@ pub(super) fn run(up: &Up, context: &Context, home: Home) -> Result<(), Failure>
 
 fn options(up: &Up, home: Home) -> Result<HostOptions, Failure> {
     Ok(HostOptions {
+        server: home.server()?,
         home,
         clock: Arc::new(SystemClock::new()),
         compiler: (program()?, "compile-child".to_owned()),
