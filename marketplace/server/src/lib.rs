@@ -15,12 +15,14 @@ mod audit;
 mod clock;
 mod config;
 mod edge;
+mod feed;
 mod hosts;
 mod identity;
 mod login;
 mod packages;
 mod server;
 mod store;
+mod trust;
 
 #[cfg(test)]
 mod fixture;

@@ -61,9 +61,13 @@ pub struct Inner {
     pub(crate) feed_key: KeyPair,
     /// Proofs of hosts that were taken.
     pub(crate) nonces: Nonces,
+    /// The last number of the feed that this process gave: whoever waits for changes listens here.
+    pub(crate) numbered: tokio::sync::watch::Sender<u64>,
     /// Component files.
     pub(crate) packages: Packages,
     pub(crate) checkpoints: std::path::PathBuf,
+    /// The folder with the root's public key and the signed list of operators.
+    pub(crate) trust: std::path::PathBuf,
     pub(crate) deployment: String,
     pub(crate) platform: OrgId,
     pub(crate) key_overlap_ms: u64,
@@ -142,7 +146,9 @@ impl Server {
             feed_key: keys.feed,
             nonces: Nonces::new(clock.now()),
             packages,
+            numbered: tokio::sync::watch::Sender::new(0),
             checkpoints: config.checkpoints.clone(),
+            trust: config.trust.clone(),
             deployment: founded.deployment,
             platform,
             key_overlap_ms: config.key_overlap_ms,

@@ -47,6 +47,13 @@ acts! {
     KeyRevoked "key-revoked" "An API key was revoked.";
     IssuerKeyRotated "issuer-key-rotated" "A new key will sign tokens.";
     IssuerKeyRevoked "issuer-key-revoked" "A key and all of its tokens count no more.";
+    EnrolmentMade "enrolment-made" "A one-time token for a host was made.";
+    HostEnrolled "host-enrolled" "A host joined.";
+    HostRetired "host-retired" "A host was taken out of the fleet.";
+    EpochRaised "epoch-raised" "The root key began a new epoch of the feed.";
+    KillTaken "kill-taken" "A signed kill order, or a signature of one, was taken.";
+    KillLiftTaken "kill-lift-taken" "A signed lift, or a signature of one, was taken.";
+    KillReceipt "kill-receipt" "A host signed what it stopped.";
 }
 
 #[cfg(test)]

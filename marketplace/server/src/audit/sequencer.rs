@@ -53,10 +53,14 @@ impl Sequencer {
         };
         let (count, head) = match stream {
             Stream::Audit => entries(&mut unit, head).await?,
-            Stream::Feed | Stream::Outbox => changes(&mut unit, stream, head).await?,
+            Stream::Feed => crate::feed::number(&mut unit, head, BATCH).await?,
+            Stream::Outbox => changes(&mut unit, stream, head).await?,
         };
         unit.move_head(stream, fence, head.seq, &head.hash).await?;
         unit.commit().await?;
+        if stream == Stream::Feed {
+            server.numbered.send_replace(head.seq);
+        }
         self.fences.insert(stream, fence);
         Ok(Some(count))
     }

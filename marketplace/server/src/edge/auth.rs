@@ -36,6 +36,18 @@ impl FromRequestParts<Server> for Principal {
     }
 }
 
+/// The bearer of a request that is not made with a token of ours: what it is worth its route decides.
+#[derive(Debug)]
+pub(super) struct OneTimeToken(pub(super) String);
+
+impl<S: Sync> FromRequestParts<S> for OneTimeToken {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        bearer(parts).map(Self)
+    }
+}
+
 fn bearer(parts: &Parts) -> Result<String, Problem> {
     let mut values = parts.headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {

@@ -93,8 +93,7 @@ pub(super) async fn revoke(
     {
         add_key(&server, &mut unit, 0).await?;
     }
-    let payload = json!({ "kid": kid });
-    unit.change(&server.feed(&principal.org, "issuer-key.revoked", &kid, &payload)).await?;
+    unit.change(&server.issuer_gone(&kid)).await?;
     let actor = principal.subject.to_string();
     let entry = server.note(&principal.org, &actor, Act::IssuerKeyRevoked, &kid, &json!({}));
     unit.audit(&entry).await?;
@@ -116,8 +115,7 @@ async fn add_key(
     unit.insert_issuer_key(&key).await?;
     let ends = signs_from.plus(Millis((LIFE_SECONDS_MAX + 60) * 1000));
     unit.retire_issuer_keys(&key.kid, signs_from, ends).await?;
-    let jwk = json!({ "kid": key.kid, "x": key.x, "y": key.y, "iss": server.keyring.issuer() });
-    unit.change(&server.feed(&server.platform, "issuer-key.added", &key.kid, &jwk)).await?;
+    unit.change(&server.issuer_told(&key)).await?;
     Ok(key)
 }
 

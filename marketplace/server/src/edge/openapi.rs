@@ -2,7 +2,7 @@
 
 use axum::Json;
 use utoipa::OpenApi;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 
 #[derive(OpenApi)]
 #[openapi(info(
@@ -17,6 +17,11 @@ pub(super) fn frame() -> utoipa::openapi::OpenApi {
     let mut frame = Frame::openapi();
     let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     frame.components.get_or_insert_default().add_security_scheme("token", bearer);
+    let proof = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(
+        "Soma-Host-Proof",
+        "a DSSE envelope of kind `host-proof` over this request, in unpadded base64url",
+    )));
+    frame.components.get_or_insert_default().add_security_scheme("host", proof);
     frame
 }
 

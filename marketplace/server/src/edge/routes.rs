@@ -10,18 +10,20 @@ use soma_policy::Code;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
 use super::problem::Problem;
 use super::{
-    accounts, audit, bootstrap, environments, factor, guard, invitations, issuer, members, openapi,
-    orgs, revocations, session, status, users,
+    accounts, audit, bootstrap, environments, factor, feed, guard, hosts, invitations, issuer,
+    members, openapi, orgs, revocations, session, status, users,
 };
 use crate::server::Server;
 
 /// Bodies of every route that says nothing else.
 const BODY_MAX: usize = 64 * 1024;
+/// The report of a host.
+const REPORT_MAX: usize = 512 * 1024;
 /// How long a body may stand still.
 const BODY_STILL: Duration = Duration::from_secs(15);
 
@@ -61,6 +63,17 @@ pub(super) fn documented() -> OpenApiRouter<Server> {
         .routes(routes!(revocations::create))
         .routes(routes!(audit::list))
         .routes(routes!(audit::verify))
+        // Hosts and what they are told.
+        .routes(routes!(hosts::invite))
+        .routes(routes!(hosts::list, hosts::join))
+        .routes(routes!(hosts::show, hosts::retire))
+        .routes(routes!(feed::follow))
+        .routes(routes!(feed::heartbeat).layer(DefaultBodyLimit::max(REPORT_MAX)))
+        .routes(routes!(feed::component))
+        .routes(routes!(feed::bundle))
+        .routes(routes!(feed::approval))
+        .routes(routes!(feed::epoch, feed::begin_epoch))
+        // The server itself.
         .routes(routes!(status::health))
         .routes(routes!(status::ready))
         .routes(routes!(status::version))

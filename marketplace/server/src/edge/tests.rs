@@ -2,6 +2,7 @@
 
 mod abuse;
 mod audit;
+mod hosts;
 mod idempotency;
 mod login;
 mod members;

@@ -153,14 +153,15 @@ impl Keyring {
     pub(crate) fn published(&self, now: Timestamp) -> Value {
         let keys = self.keys.load();
         let live = keys.iter().filter(|key| verifies(&key.row, now));
-        let keys: Vec<Value> = live
-            .map(|key| {
-                let IssuerKeyRow { kid, x, y, .. } = &key.row;
-                json!({ "kty": "EC", "crv": "P-256", "x": x, "y": y, "kid": kid,
-                    "use": "sig", "alg": "ES256", "iss": self.issuer })
-            })
-            .collect();
+        let keys: Vec<Value> = live.map(|key| self.jwk(&key.row)).collect();
         json!({ "keys": keys })
+    }
+
+    /// The public half of a key.
+    pub(crate) fn jwk(&self, row: &IssuerKeyRow) -> Value {
+        let IssuerKeyRow { kid, x, y, .. } = row;
+        json!({ "kty": "EC", "crv": "P-256", "x": x, "y": y, "kid": kid,
+            "use": "sig", "alg": "ES256", "iss": self.issuer })
     }
 }
 

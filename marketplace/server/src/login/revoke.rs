@@ -1,6 +1,7 @@
 //! Revoking: a row that every server looks at, and a change that every host is told.
 
 use serde_json::json;
+use soma_policy::feed::{Revoked, RevokedKind, Topic};
 use soma_policy::{Millis, OrgId, Timestamp};
 
 use crate::identity::LIFE_SECONDS_MAX;
@@ -31,11 +32,31 @@ pub(crate) async fn tell(
     unit: &mut Unit,
     revoked: &Revocation,
 ) -> Result<(), StoreError> {
+    let told = told(revoked);
+    let subject = format!("{}/{}", revoked.kind.as_str(), told.value);
+    let payload = serde_json::to_value(&told).unwrap_or_default();
+    let topic = Topic::Revocation.as_str();
+    unit.change(&server.feed(&revoked.org, topic, subject, &payload)).await?;
     let payload = json!({
         "kind": revoked.kind.as_str(), "subject": revoked.subject, "org": revoked.org,
         "before": revoked.before.0.to_string(), "expires": revoked.expires.0.to_string(),
     });
-    unit.change(&server.feed(&revoked.org, "token.revoked", &revoked.subject, &payload)).await?;
     let event = server.event(&revoked.org, "identity.audit", &revoked.subject, &payload);
     unit.change(&event).await
+}
+
+/// A revocation as hosts judge by it.
+fn told(revoked: &Revocation) -> Revoked {
+    let (kind, value) = match revoked.kind {
+        RevocationKind::Token => (RevokedKind::Token, revoked.subject.clone()),
+        // Service accounts of two orgs may have one name.
+        RevocationKind::Subject => {
+            (RevokedKind::Subject, format!("{}/{}", revoked.org, revoked.subject))
+        }
+        RevocationKind::Org => (RevokedKind::Org, revoked.subject.clone()),
+        RevocationKind::Key => (RevokedKind::Key, revoked.subject.clone()),
+    };
+    // Here what was issued before the moment is revoked, there what was issued until it.
+    let before = Timestamp(revoked.before.0.saturating_sub(1));
+    Revoked { before, kind, until: revoked.expires, value }
 }

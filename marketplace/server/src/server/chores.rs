@@ -45,6 +45,7 @@ impl Server {
     /// Removes what has ended.
     pub(crate) async fn sweep(&self) -> Result<u64, StoreError> {
         let mut unit = self.store.platform(PlatformScope::of("sweep")).await?;
+        self.forget_ended(&mut unit).await?;
         let removed = sweep(&mut unit, self.now()).await?;
         unit.commit().await?;
         Ok(removed)

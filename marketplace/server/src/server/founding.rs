@@ -54,6 +54,7 @@ impl Server {
             let key = key.map_err(|error| OpenError::Keys(error.to_string()))?;
             unit.insert_issuer_key(&key).await?;
         }
+        self.tell_issuers(&mut unit).await?;
         unit.commit().await?;
         self.reload_keys().await
     }

@@ -107,7 +107,6 @@ impl PlatformUnit {
         Ok(self.tx.run(sql, binds![&it.org, &it.id, whole(seq), prev, hash]).await? == 1)
     }
 
-    #[cfg(test)]
     /// Numbered changes of a stream above `after`, in order.
     pub(crate) async fn numbered(
         &mut self,

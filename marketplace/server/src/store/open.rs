@@ -149,6 +149,18 @@ impl Store {
         Ok(PlatformUnit(Unit { tx, org: None }))
     }
 
+    /// A unit of the platform that only reads, and reads everything as it was at one moment.
+    pub(crate) async fn steady(&self, scope: PlatformScope) -> Result<PlatformUnit, StoreError> {
+        let tx = match &self.pools {
+            Pools::Sqlite { reader, .. } => Tx::Sqlite(reader.begin().await?),
+            Pools::Postgres { worker, .. } => {
+                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+                named(Tx::Postgres(worker.begin_with(begin).await?), scope).await?
+            }
+        };
+        Ok(PlatformUnit(Unit { tx, org: None }))
+    }
+
     #[cfg(test)]
     pub(super) fn raw(&self) -> (Option<&SqlitePool>, Option<(&PgPool, &PgPool)>) {
         match &self.pools {
@@ -171,7 +183,10 @@ async fn acting(app: &PgPool, scope: &TenantScope) -> Result<Tx, StoreError> {
 }
 
 async fn working(worker: &PgPool, scope: PlatformScope) -> Result<Tx, StoreError> {
-    let mut tx = Tx::Postgres(worker.begin().await?);
+    named(Tx::Postgres(worker.begin().await?), scope).await
+}
+
+async fn named(mut tx: Tx, scope: PlatformScope) -> Result<Tx, StoreError> {
     tx.run("SELECT set_config('app.worker', $1, true)", binds![scope.worker()]).await?;
     Ok(tx)
 }

@@ -62,6 +62,7 @@ pub(super) const RETENTION: &[Line] = &[
     line("host_checks", Keep::WhileItExists),
     line("host_refusals", Keep::WhileItExists),
     line("feed_state", Keep::WhileItExists),
+    line("feed_epochs", Keep::Forever),
     line("kill_documents", Keep::Forever),
     line("kill_receipts", Keep::Forever),
 ];

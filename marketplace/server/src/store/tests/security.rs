@@ -7,7 +7,7 @@ use crate::fixture::{START, TestDatabase};
 use crate::store::{Database, Store, StoreError};
 
 /// Tables that no tenant's login may even look at.
-const HIDDEN: [&str; 13] = [
+const HIDDEN: [&str; 14] = [
     "deployment",
     "user_passwords",
     "user_totps",
@@ -19,6 +19,7 @@ const HIDDEN: [&str; 13] = [
     "host_enrolments",
     "hosts",
     "feed_state",
+    "feed_epochs",
     "kill_documents",
     "kill_receipts",
 ];

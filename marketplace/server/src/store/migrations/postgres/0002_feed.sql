@@ -70,6 +70,13 @@ CREATE TABLE feed_state (
   PRIMARY KEY (topic, subject)
 );
 
+-- The epochs of the feed that the root key began, each with the document that says so.
+CREATE TABLE feed_epochs (
+  epoch BIGINT PRIMARY KEY,
+  envelope TEXT COLLATE "C" NOT NULL,
+  at_ms BIGINT NOT NULL
+);
+
 -- Signed orders and lifts with every signature that is known of each. Nothing is ever taken back.
 CREATE TABLE kill_documents (
   order_id TEXT COLLATE "C" NOT NULL,
@@ -113,6 +120,9 @@ CREATE POLICY platform ON hosts TO soma_worker USING (true) WITH CHECK (true);
 ALTER TABLE feed_state ENABLE ROW LEVEL SECURITY;
 ALTER TABLE feed_state FORCE ROW LEVEL SECURITY;
 CREATE POLICY platform ON feed_state TO soma_worker USING (true) WITH CHECK (true);
+ALTER TABLE feed_epochs ENABLE ROW LEVEL SECURITY;
+ALTER TABLE feed_epochs FORCE ROW LEVEL SECURITY;
+CREATE POLICY platform ON feed_epochs TO soma_worker USING (true) WITH CHECK (true);
 ALTER TABLE kill_documents ENABLE ROW LEVEL SECURITY;
 ALTER TABLE kill_documents FORCE ROW LEVEL SECURITY;
 CREATE POLICY platform ON kill_documents TO soma_worker USING (true) WITH CHECK (true);
@@ -123,4 +133,4 @@ CREATE POLICY platform ON kill_receipts TO soma_worker USING (true) WITH CHECK (
 GRANT SELECT ON host_checks, host_refusals TO soma_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON host_enrolments, host_checks, host_refusals, feed_state TO soma_worker;
 GRANT SELECT, INSERT, UPDATE ON hosts, kill_documents TO soma_worker;
-GRANT SELECT, INSERT ON kill_receipts TO soma_worker;
+GRANT SELECT, INSERT ON kill_receipts, feed_epochs TO soma_worker;

@@ -70,6 +70,13 @@ CREATE TABLE feed_state (
   PRIMARY KEY (topic, subject)
 ) STRICT;
 
+-- The epochs of the feed that the root key began, each with the document that says so.
+CREATE TABLE feed_epochs (
+  epoch INTEGER NOT NULL PRIMARY KEY,
+  envelope TEXT NOT NULL,
+  at_ms INTEGER NOT NULL
+) STRICT;
+
 -- Signed orders and lifts with every signature that is known of each. Nothing is ever taken back.
 CREATE TABLE kill_documents (
   order_id TEXT NOT NULL,
