@@ -1,29 +1,19 @@
-//! A running host: the real `soma up` on a free port, ended with the value.
+//! A running host of files: the real `soma serve --role host` on a free port, ended with the value.
 
 use std::path::Path;
-use std::process::Stdio;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
-use tokio::process::Child;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
+use crate::process::{PATIENCE, Process};
 use crate::{Soma, TestHome};
-
-/// Longer than anything a test waits for; a test that meets it has failed.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running host.
 pub struct TestHost {
-    child: Child,
-    url: String,
+    process: Process,
     token: String,
     client: Client,
-    said: [JoinHandle<String>; 2],
 }
 
 /// What a call came back with.
@@ -71,39 +61,29 @@ impl TestHost {
         Self::start_with(home, &[]).await
     }
 
-    /// The same with more arguments to `soma up`.
+    /// The same with more arguments to `soma serve --role host`.
     ///
     /// # Errors
     /// If it ends before it is ready, or cannot be started.
     pub async fn start_with(home: &TestHome, more: &[&str]) -> anyhow::Result<Self> {
-        let up = home.soma()?.args(["up", "--listen", "127.0.0.1:0"]).args(more);
-        let mut command = up.into_command();
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().context("soma up cannot be started")?;
-        let (ready, address) = oneshot::channel();
-        let stdout = child.stdout.take().context("no standard output")?;
-        let stderr = child.stderr.take().context("no standard error")?;
-        let said = [tokio::spawn(listen(stdout, Some(ready))), tokio::spawn(listen(stderr, None))];
-        let url = match tokio::time::timeout(PATIENCE, address).await {
-            Ok(Ok(url)) => url,
-            Ok(Err(_)) => bail!("soma up ended before it was ready:\n{}", heard(said).await),
-            Err(_) => bail!("soma up was not ready in {PATIENCE:?}"),
-        };
+        let serve = ["serve", "--role", "host", "--listen", "127.0.0.1:0"];
+        let command = home.soma()?.args(serve).args(more).into_command();
+        let process = Process::start(command).await?;
         let client = Client::builder().no_proxy().timeout(PATIENCE).build()?;
         let token = mint(home.path(), &["call:*", "read:calls", "operate"]).await?;
-        Ok(Self { child, url, token, client, said })
+        Ok(Self { process, token, client })
     }
 
     /// Where it listens: `http://127.0.0.1:PORT`.
     #[must_use]
     pub fn url(&self) -> &str {
-        &self.url
+        self.process.url()
     }
 
     /// The port that it listens on.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.url.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or_default()
+        self.url().rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or_default()
     }
 
     /// A token of the default tenant with every right.
@@ -115,12 +95,12 @@ impl TestHost {
     /// The process.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
-        self.child.id()
+        self.process.pid()
     }
 
     /// A request to a route of the host, with the token.
     pub fn request(&self, method: Method, route: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}{route}", self.url)).bearer_auth(&self.token)
+        self.client.request(method, format!("{}{route}", self.url())).bearer_auth(&self.token)
     }
 
     /// Reads a route as JSON, whatever its status.
@@ -199,7 +179,7 @@ impl TestHost {
         function: &str,
         arguments: &Value,
     ) -> anyhow::Result<Reply> {
-        let route = format!("{}/v1/installations/{id}/calls/{function}", self.url);
+        let route = format!("{}/v1/installations/{id}/calls/{function}", self.url());
         reply(self.client.post(route).bearer_auth(token).json(arguments).send().await?).await
     }
 
@@ -221,7 +201,7 @@ impl TestHost {
     /// A request to a capsule that serves web requests, on its own host name, without a token.
     pub fn web(&self, method: Method, id: &str, path: &str) -> RequestBuilder {
         let host = format!("{id}--production--local.localhost:{}", self.port());
-        self.client.request(method, format!("{}{path}", self.url)).header("host", host)
+        self.client.request(method, format!("{}{path}", self.url())).header("host", host)
     }
 
     /// The most memory that the process ever held, in bytes.
@@ -240,23 +220,16 @@ impl TestHost {
     ///
     /// # Errors
     /// If it is gone already.
-    pub async fn crash(mut self) -> anyhow::Result<String> {
-        self.child.kill().await?;
-        Ok(heard(self.said).await)
+    pub async fn crash(self) -> anyhow::Result<String> {
+        self.process.crash().await
     }
 
     /// Asks the process to end and waits until it has; what it said, and its exit code.
     ///
     /// # Errors
     /// If it does not end.
-    pub async fn stop(mut self) -> anyhow::Result<(String, Option<i32>)> {
-        let pid = self.pid().and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed()));
-        rustix::process::kill_process(
-            pid.context("the host has ended")?,
-            rustix::process::Signal::TERM,
-        )?;
-        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await??;
-        Ok((heard(self.said).await, status.code()))
+    pub async fn stop(self) -> anyhow::Result<(String, Option<i32>)> {
+        self.process.stop().await
     }
 }
 
@@ -292,33 +265,4 @@ pub async fn reply(response: Response) -> anyhow::Result<Reply> {
     let body = serde_json::from_slice(&body)
         .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&body).into_owned()));
     Ok(Reply { status, call, body })
-}
-
-/// Keeps what a stream says; tells the address from the line that begins with `ready`.
-async fn listen(
-    stream: impl AsyncRead + Unpin,
-    mut ready: Option<oneshot::Sender<String>>,
-) -> String {
-    let mut lines = BufReader::new(stream).lines();
-    let mut said = String::new();
-    while let Ok(Some(line)) = lines.next_line().await {
-        let address = line.split_whitespace().find(|word| word.starts_with("http://"));
-        if let (Some(address), true) = (address, line.starts_with("ready"))
-            && let Some(ready) = ready.take()
-        {
-            // The test may have given up already.
-            let _ = ready.send(address.trim_end_matches('/').to_owned());
-        }
-        said.push_str(&line);
-        said.push('\n');
-    }
-    said
-}
-
-async fn heard(said: [JoinHandle<String>; 2]) -> String {
-    let mut all = String::new();
-    for stream in said {
-        all.push_str(&stream.await.unwrap_or_default());
-    }
-    all
 }

@@ -18,6 +18,7 @@ mod all {
     mod library;
     mod logs;
     mod operators;
+    mod platform;
     mod range;
     mod revoked;
     mod uninstall;

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    audit, call, capsule, compile_child, completions, doctor, explain, install, key, kill, list,
-    logs, policy, ps, secret, show, token, trust, uninstall, unkill, up, version,
+    audit, call, capsule, compile_child, completions, doctor, explain, host, install, key, kill,
+    list, login, logs, org, policy, ps, secret, serve, show, token, trust, uninstall, unkill, up,
+    user, version, whoami,
 };
 use crate::context::Context;
 use crate::failure::Failure;
@@ -56,6 +57,16 @@ pub(crate) struct Global {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Up(up::Up),
+    Serve(serve::Serve),
+    Login(login::Login),
+    Logout(login::Logout),
+    Whoami(whoami::Whoami),
+    #[command(subcommand, after_help = org::HELP)]
+    Org(org::Org),
+    #[command(subcommand, after_help = user::HELP)]
+    User(user::User),
+    #[command(subcommand, after_help = host::HELP)]
+    Host(host::Host),
     #[command(subcommand, after_help = capsule::HELP)]
     Capsule(capsule::Capsule),
     #[command(subcommand, after_help = key::HELP)]
@@ -91,6 +102,13 @@ impl Command {
     pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
             Self::Up(command) => command.run(context),
+            Self::Serve(command) => command.run(context),
+            Self::Login(command) => command.run(context),
+            Self::Logout(command) => command.run(context),
+            Self::Whoami(command) => command.run(context),
+            Self::Org(command) => command.run(context),
+            Self::User(command) => command.run(context),
+            Self::Host(command) => command.run(context),
             Self::Capsule(command) => command.run(context),
             Self::Key(command) => command.run(context),
             Self::Trust(command) => command.run(context),

@@ -1,11 +1,14 @@
 //! Talking to a host over its HTTP routes.
 //!
-//! The address is `--host`, else what the running host wrote into the home. The token is SOMA_TOKEN, else
-//! one of five minutes minted from the home, else the command says how to get one.
+//! The address is `--host`, else what the running host wrote into the home. The token is SOMA_TOKEN, else one of
+//! five minutes: from the session at the server that the host belongs to, or minted from the home of a host that
+//! belongs to none. Else the command says how to get one.
 
 pub(crate) mod problem;
+mod server;
 mod stream;
 
+pub(crate) use server::{Ask, ServerClient};
 pub(crate) use stream::Events;
 
 use std::time::Duration;
@@ -18,6 +21,7 @@ use soma_policy::Code;
 
 use crate::context::{ADDRESS, Context, Place};
 use crate::failure::Failure;
+use crate::session::Door;
 
 /// Largest answer that is taken whole.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -39,18 +43,7 @@ impl<'a> Client<'a> {
         host: Option<&str>,
         token: Option<&'a str>,
     ) -> Result<Self, Failure> {
-        let base = match host {
-            Some(url) => check_url(url)?,
-            None => address_of_home(context).unwrap_or_else(|| format!("http://{ADDRESS}")),
-        };
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(Duration::from_secs(5))
-            .user_agent(concat!("soma/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|e| Failure::new(Code::HostUnreachable, Failure::chain(&e)))?;
-        Ok(Self { context, base, token, http })
+        Ok(Self { context, base: base(context, host)?, token, http: http()? })
     }
 
     /// The host's address.
@@ -66,7 +59,7 @@ impl<'a> Client<'a> {
 
     /// `GET` of a JSON document.
     pub(crate) async fn get(&self, path: &str, access: &Access) -> Result<Value, Failure> {
-        let request = self.request(Method::GET, path, access)?;
+        let request = self.request(Method::GET, path, access).await?;
         json_of(self.send(request.timeout(Duration::from_secs(30))).await?).await
     }
 
@@ -78,19 +71,19 @@ impl<'a> Client<'a> {
         access: &Access,
         body: &Value,
     ) -> Result<Value, Failure> {
-        let request = self.request(method, path, access)?.json(body);
+        let request = self.request(method, path, access).await?.json(body);
         json_of(self.send(request.timeout(Duration::from_secs(60))).await?).await
     }
 
     /// A request to be filled further by the command.
-    pub(crate) fn request(
+    pub(crate) async fn request(
         &self,
         method: Method,
         path: &str,
         access: &Access,
     ) -> Result<RequestBuilder, Failure> {
         let request = self.http.request(method, format!("{}{path}", self.base));
-        Ok(request.bearer_auth(self.token(access)?))
+        Ok(request.bearer_auth(self.token(access).await?))
     }
 
     /// Sends it; an answer that tells of a problem becomes a failure.
@@ -112,9 +105,13 @@ impl<'a> Client<'a> {
             .fix("start one with `soma up`, or name it with --host")
     }
 
-    fn token(&self, access: &Access) -> Result<String, Failure> {
+    async fn token(&self, access: &Access) -> Result<String, Failure> {
         if let Some(token) = self.token {
             return Ok(token.to_owned());
+        }
+        let door = Door::new(self.context, &self.base)?;
+        if door.is_open_for(&access.place.tenant)? {
+            return door.narrow(access).await;
         }
         let home = self.context.home().map_err(|_| no_token())?;
         mint(self.context, &home, access.ask(self.context)).map_err(|_| no_token())
@@ -145,6 +142,17 @@ impl Access {
     }
 }
 
+/// A client that follows nothing and asks no proxy. Each request says how long it may take.
+pub(crate) fn http() -> Result<reqwest::Client, Failure> {
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(Duration::from_secs(5))
+        .user_agent(concat!("soma/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|e| Failure::new(Code::HostUnreachable, Failure::chain(&e)))
+}
+
 fn mint(context: &Context, home: &Home, ask: TokenAsk) -> Result<String, Failure> {
     let issuer = Issuer::new(home.identity(), &home.keys()?.issuer)?;
     Ok(issuer.mint(ask, context.token_id(), context.now())?.token)
@@ -153,6 +161,14 @@ fn mint(context: &Context, home: &Home, ask: TokenAsk) -> Result<String, Failure
 fn no_token() -> Failure {
     Failure::new(Code::NoToken, "there is no token, and no home to mint one from")
         .fix("set SOMA_TOKEN (soma token new --tenant local), or name the home with --home")
+}
+
+/// Where requests go.
+pub(crate) fn base(context: &Context, host: Option<&str>) -> Result<String, Failure> {
+    match host {
+        Some(url) => check_url(url),
+        None => Ok(address_of_home(context).unwrap_or_else(|| format!("http://{ADDRESS}"))),
+    }
 }
 
 fn check_url(url: &str) -> Result<String, Failure> {
@@ -167,15 +183,18 @@ fn check_url(url: &str) -> Result<String, Failure> {
     Ok(url.trim_end_matches('/').to_owned())
 }
 
-/// What the running host wrote into the home.
-fn address_of_home(context: &Context) -> Option<String> {
+/// What runs from the home, as it says itself.
+pub(crate) fn running(context: &Context) -> Option<Value> {
     let home = context.home().ok()?;
     let bytes = soma_host::home::read_bounded(&home.layout().address(), 4096).ok()?;
-    let value: Value = serde_json::from_slice(&bytes).ok()?;
-    value.get("url")?.as_str().and_then(|url| check_url(url).ok())
+    serde_json::from_slice(&bytes).ok()
 }
 
-fn root_cause(error: &dyn std::error::Error) -> String {
+fn address_of_home(context: &Context) -> Option<String> {
+    running(context)?.get("url")?.as_str().and_then(|url| check_url(url).ok())
+}
+
+pub(crate) fn root_cause(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(inner) = cause.source() {
         cause = inner;

@@ -6,7 +6,7 @@ use soma_host::home::{Birth, Born, Home};
 use soma_policy::{Code, EnvironmentId, HostId, OrgId, Timestamp, TokenId};
 
 use crate::cli::Global;
-use crate::client::Client;
+use crate::client::{Client, ServerClient};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::passphrase::Passphrase;
@@ -27,10 +27,10 @@ pub(crate) struct Context {
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Place {
     /// The tenant
-    #[arg(long, value_name = "TENANT", default_value = "local")]
+    #[arg(long, value_name = "TENANT", env = "SOMA_TENANT", default_value = "local")]
     pub(crate) tenant: OrgId,
     /// The environment
-    #[arg(long = "env", value_name = "ENV", default_value = "production")]
+    #[arg(long = "env", value_name = "ENV", env = "SOMA_ENV", default_value = "production")]
     pub(crate) environment: EnvironmentId,
 }
 
@@ -106,6 +106,26 @@ impl Context {
         Client::new(self, self.host.as_deref(), self.token.as_deref())
     }
 
+    /// The token that the environment gives.
+    pub(crate) fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
+    /// Where requests go: `--host`, else what runs from the home, else the usual address.
+    pub(crate) fn base(&self) -> Result<String, Failure> {
+        crate::client::base(self, self.host.as_deref())
+    }
+
+    /// A way to talk to the server, as a member of an org.
+    pub(crate) fn server(&self, org: &OrgId) -> Result<ServerClient<'_>, Failure> {
+        ServerClient::new(self, org)
+    }
+
+    /// The same as an operator of the platform.
+    pub(crate) fn platform(&self) -> Result<ServerClient<'_>, Failure> {
+        ServerClient::new(self, &"platform".parse()?)
+    }
+
     /// Now. The command line is the composition root: it may read the clock.
     #[expect(clippy::unused_self, reason = "commands ask their context, never the system")]
     pub(crate) fn now(&self) -> Timestamp {
@@ -140,7 +160,7 @@ pub(crate) fn random_id() -> u128 {
 }
 
 /// Who sits here, for the operators' list.
-fn person() -> String {
+pub(crate) fn person() -> String {
     let name = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_default();
     let name: String =
         name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(64).collect();

@@ -13,11 +13,12 @@ use crate::failure::Failure;
 
 const KEY_BYTES_MAX: u64 = 16 * 1024;
 
-fn folder() -> Result<PathBuf, Failure> {
+/// Where a person's own things lie, outside every home.
+pub(crate) fn folder() -> Result<PathBuf, Failure> {
     let named = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
     let base = named("XDG_CONFIG_HOME").or_else(|| named("HOME").map(|home| home.join(".config")));
     base.map(|base| base.join("soma")).ok_or_else(|| {
-        Failure::new(Code::ConfigurationBad, "there is no place for the development key")
+        Failure::new(Code::ConfigurationBad, "there is no place for keys and sessions of your own")
             .fix("set HOME")
     })
 }

@@ -1,6 +1,7 @@
 //! The `soma` command: the composition root. It parses, runs one command, and ends with its exit code.
 
 mod arguments;
+mod asking;
 mod cli;
 mod client;
 mod command;
@@ -11,6 +12,7 @@ mod duration;
 mod edge;
 mod failure;
 mod files;
+mod gateway;
 mod local;
 mod meter;
 mod output;
@@ -18,7 +20,9 @@ mod passphrase;
 mod project;
 mod recorded;
 mod reference;
+mod roles;
 mod run;
+mod session;
 mod spec;
 
 use std::process::ExitCode;

@@ -3,9 +3,11 @@
 //! A result is a [`Report`]: text for people and a JSON value with a `schema` for programs. Text that
 //! comes from guests or from other hosts is neutralised before it reaches a terminal, in every format.
 
+mod columns;
 mod neutral;
 mod table;
 
+pub(crate) use columns::{Column, listed, shown};
 pub(crate) use neutral::{neutral, neutral_json};
 pub(crate) use table::Table;
 

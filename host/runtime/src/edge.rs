@@ -29,9 +29,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::descriptors::Descriptors;
 use crate::host::Host;
-use serve::{AppDomains, Apps, serve_connection};
+use serve::{Apps, serve_connection};
 
 pub use openapi::document as openapi;
+pub use serve::{AppDomains, NameError, Site, passes};
 
 /// How long connections may take to end once the host stops.
 const FAREWELL: Duration = Duration::from_secs(10);

@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::output::{Report, neutral};
 use crate::run::block_on;
 
+mod record;
 mod verify;
 
 pub(crate) const HELP: &str = "Example:\n  soma audit verify";
@@ -24,6 +25,7 @@ pub(crate) const HELP: &str = "Example:\n  soma audit verify";
 pub(crate) enum Audit {
     Verify(Verify),
     Tail(Tail),
+    Log(record::Log),
 }
 
 /// Prove that no record was changed, cut or left out
@@ -40,6 +42,9 @@ pub(crate) struct Verify {
     /// The head that must be reached; the home's if left out
     #[arg(long, value_name = "FILE")]
     head: Option<PathBuf>,
+    /// Have the server walk its own record instead, and compare it with every signed head
+    #[arg(long, conflicts_with_all = ["journal", "key", "head"])]
+    server: bool,
 }
 
 /// Print the journal's newest records
@@ -83,6 +88,7 @@ impl Audit {
         match self {
             Self::Verify(verify) => verify.run(context),
             Self::Tail(tail) => tail.run(context),
+            Self::Log(log) => log.run(context),
         }
     }
 }

@@ -63,7 +63,7 @@ impl Call {
     async fn send(&self, client: &Client<'_>, arguments: &Value) -> Result<Response, Failure> {
         let path = format!("/v1/installations/{}/calls/{}", self.installation, self.function);
         let access = Access::new(&self.place, &[Scope::Call(self.installation.clone())]);
-        let mut request = client.request(Method::POST, &path, &access)?.json(arguments);
+        let mut request = client.request(Method::POST, &path, &access).await?.json(arguments);
         if self.stream {
             request = request.header(ACCEPT, HeaderValue::from_static("text/event-stream"));
         }

@@ -1,4 +1,5 @@
-//! `soma token new`: mints a token from the home; `soma token revoke`: takes one back.
+//! `soma token new`: mints a token, by the server or from the home of a host that belongs to none;
+//! `soma token revoke`: takes one back.
 
 use std::time::Duration;
 
@@ -6,11 +7,14 @@ use serde_json::json;
 use soma_host::token::{Issuer, Revoked as RevokedTokens, Scope, TokenAsk};
 use soma_policy::{Code, Timestamp, TokenId};
 
+use crate::client::Ask;
 use crate::confirm::Consent;
 use crate::context::{Context, Place};
 use crate::duration::Span;
 use crate::failure::Failure;
 use crate::output::{Report, Table};
+use crate::run::block_on;
+use crate::session::Door;
 
 pub(crate) const HELP: &str = "Example:\n  export SOMA_TOKEN=$(soma token new --tenant local --can call:issues)\n  soma token revoke 01JD7Q2M3N4P5R6S7T8V9W0XYZ --yes";
 
@@ -32,6 +36,8 @@ pub(crate) struct Revoke {
     #[arg(value_name = "JTI", required = true)]
     tokens: Vec<TokenId>,
     #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
     consent: Consent,
 }
 
@@ -48,7 +54,7 @@ pub(crate) struct Revoked {}
 pub(crate) struct New {
     #[command(flatten)]
     place: Place,
-    /// What it may do: `call:ID`, `call:*`, `read:calls`, `operate` (may be repeated)
+    /// What it may do: `call:ID`, `call:*`, `read:calls`, `operate`, and at a server its other rights (may be repeated)
     #[arg(long = "can", value_name = "SCOPE", default_values = ["call:*", "read:calls"])]
     can: Vec<String>,
     /// How long it lives, at most 1h
@@ -74,6 +80,9 @@ impl Token {
 
 impl New {
     fn run(self, context: &Context) -> Result<(), Failure> {
+        if at_server(context, &self.place)? {
+            return self.by_server(context);
+        }
         let scopes = self.can.iter().map(|s| s.parse()).collect::<Result<Vec<Scope>, _>>()?;
         let home = context.home()?;
         require_tenant(&home, &self.place)?;
@@ -97,12 +106,52 @@ impl New {
     }
 }
 
+/// Whether tokens come from a server: there is a session at it, or the home's host belongs to one.
+fn at_server(context: &Context, place: &Place) -> Result<bool, Failure> {
+    Door::new(context, &context.base()?)?.is_open_for(&place.tenant)
+}
+
+impl New {
+    /// A narrower token of one's own, from the server.
+    fn by_server(self, context: &Context) -> Result<(), Failure> {
+        let server = context.server(&self.place.tenant)?;
+        let seconds = Duration::from(self.ttl).as_secs();
+        let environment = &self.place.environment;
+        let body = json!({ "caps": self.can, "environment": environment, "seconds": seconds });
+        let made = block_on(server.send(Ask::put("/v1/tokens", &body).posted()))?.value;
+        let text = |name: &str| super::list::word(made.get(name));
+        let (token, jti, lives) = (text("access_token"), text("jti"), text("expires_in"));
+        context.out.note(format!("expires in {lives} s · jti {jti}"));
+        let value = json!({ "token": token, "jti": jti, "expires_in": lives });
+        Ok(context.out.report(&Report::new("soma.token.v1", value, token))?)
+    }
+}
+
 impl Revoke {
+    /// At the server, which tells its hosts.
+    fn by_server(&self, context: &Context) -> Result<(), Failure> {
+        let server = context.server(&self.place.tenant)?;
+        let revoked = block_on(async {
+            let mut revoked = Vec::new();
+            for jti in &self.tokens {
+                let body = json!({ "kind": "token", "subject": jti });
+                revoked.push(server.send(Ask::post("/v1/revocations", &body)).await?.value);
+            }
+            Ok(revoked)
+        })?;
+        let text = format!("{} tokens revoked", revoked.len());
+        let value = json!({ "items": revoked });
+        Ok(context.out.report(&Report::new("soma.revoked.v1", value, text))?)
+    }
+
     fn run(self, context: &Context) -> Result<(), Failure> {
-        let home = context.home()?;
         let count = self.tokens.len();
         self.consent
             .require(&format!("Take back {count} tokens, and end what runs under them?"))?;
+        if at_server(context, &self.place)? {
+            return self.by_server(context);
+        }
+        let home = context.home()?;
         let _lock = home.lock_edit()?;
         let (path, now) = (home.layout().revoked(), context.now());
         let mut list = RevokedTokens::load(&path, now)?;

@@ -4,6 +4,7 @@ use super::bench::Bench;
 
 const COMMANDS: &[&str] = &[
     "up",
+    "serve",
     "capsule",
     "capsule new",
     "capsule build",

@@ -1,4 +1,4 @@
-//! A host that runs: the real `soma up`, and everything that people type beside it.
+//! A host of files that runs: the real `soma serve --role host`, and everything that people type beside it.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -6,6 +6,9 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 
 use super::bench::{Bench, Ran};
+
+/// A host of files on a free port.
+const HOST: [&str; 5] = ["serve", "--role", "host", "--listen", "127.0.0.1:0"];
 
 /// A running host; ended with the value.
 struct Running {
@@ -16,7 +19,7 @@ struct Running {
 
 impl Running {
     fn start(bench: &Bench, more: &[&str]) -> Self {
-        let mut arguments = vec!["up", "--listen", "127.0.0.1:0"];
+        let mut arguments = HOST.to_vec();
         arguments.extend(more);
         Self::of(bench, bench.command(&arguments))
     }
@@ -76,7 +79,7 @@ fn open_files(pid: u32) -> (String, String) {
 fn a_host_raises_its_limit_of_open_files_and_the_doctor_says_so() {
     let bench = Bench::new().with_home();
     let mut command = Command::new("sh");
-    let plain = bench.command(&["up", "--listen", "127.0.0.1:0"]);
+    let plain = bench.command(&HOST);
     command.args(["-c", "ulimit -Sn 256 && ulimit -Hn 2048 && exec \"$0\" \"$@\""]);
     command.arg(plain.get_program()).args(plain.get_args());
     command.current_dir(bench.folder.path()).env_clear();
@@ -206,11 +209,11 @@ fn a_bad_edit_is_told_and_the_old_revision_goes_on() {
 #[test]
 fn one_home_has_one_host_and_an_address_one_listener() {
     let (bench, host) = started();
-    let second = bench.run(&["up", "--listen", "127.0.0.1:0"]).failed(9, "SOMA-R013");
+    let second = bench.run(&HOST).failed(9, "SOMA-R013");
     assert!(second.err.contains("process"), "{second:?}");
     let other = Bench::new().with_home();
     let address = host.url.trim_start_matches("http://").to_owned();
-    other.run(&["up", "--listen", &address]).failed(9, "SOMA-R010");
+    other.run(&["serve", "--role", "host", "--listen", &address]).failed(9, "SOMA-R010");
 }
 
 #[test]

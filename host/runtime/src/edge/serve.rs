@@ -27,12 +27,12 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 pub(crate) use self::caller::caller as caller_of;
 pub(crate) use self::connection::serve as serve_connection;
-pub(crate) use self::name::{AppDomains, NameError};
+pub use self::fields::passes;
+pub use self::name::{AppDomains, NameError, Site};
 
 use self::answer::{Answer, name_call, problem, refusal};
 use self::body::{Ahead, Gathered, Streamed};
 use self::call::{Head, Served};
-use self::name::Site;
 use crate::capability::http::headers::{FIELD_BYTES_MAX, measure};
 use crate::host::Host;
 use crate::invoke::CallReply;

@@ -28,7 +28,7 @@ pub(crate) const FOLDERS: [&str; 13] = [
 ];
 
 /// Names at the top of a home; anything else there means that the folder is not ours.
-pub(crate) const TOP: [&str; 11] = [
+pub(crate) const TOP: [&str; 17] = [
     "keys",
     "trust",
     "policy",
@@ -40,6 +40,13 @@ pub(crate) const TOP: [&str; 11] = [
     "home.toml",
     "orgs.toml",
     "host.toml",
+    // A server's own, beside the host's.
+    "server.toml",
+    "server.db",
+    "server.db-shm",
+    "server.db-wal",
+    "audit-checkpoints.jsonl",
+    "capsules",
 ];
 
 impl Layout {

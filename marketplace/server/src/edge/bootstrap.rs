@@ -9,9 +9,10 @@ use utoipa::ToSchema;
 
 use super::body::Body;
 use super::once::Once;
+use super::orgs::NewOrg;
 use super::problem::{Problem, ProblemBody};
 use super::reply::Reply;
-use super::users::{NewPerson, person};
+use super::users::{NewPerson, person, short_text};
 use crate::audit::Act;
 use crate::identity::{Assurance, Role, secret_hash};
 use crate::login::Entered;
@@ -28,6 +29,8 @@ pub(super) struct Bootstrap {
     code: String,
     /// Who it will be.
     person: NewPerson,
+    /// An org to make along, owned by the same person: what one machine for one person needs.
+    org: Option<NewOrg>,
 }
 
 /// Makes the org `platform` with its first operator, once.
@@ -62,7 +65,30 @@ pub(super) async fn bootstrap(
     let entered = server.begin_session(&mut work, user, place, Assurance::Aal1).await?;
     let actor = format!("user:{user}");
     work.audit(&server.note(&org, &actor, Act::Bootstrapped, user, &json!({}))).await?;
+    if let Some(own) = value.org {
+        found_own(&server, &mut work, own, user).await?;
+    }
     work.done(Reply::created(format!("/v1/users/{user}"), &entered).secret()).await
+}
+
+/// The first operator's own org.
+async fn found_own(
+    server: &Server,
+    unit: &mut PlatformUnit,
+    own: NewOrg,
+    user: UserId,
+) -> Result<(), Problem> {
+    if own.roles.platform {
+        return Err(Problem::field("org.roles", "the platform is an org of its own"));
+    }
+    let (org, roles) = (own.org, own.roles);
+    found_org(server, unit, &org, short_text("org.name", &own.name)?, roles).await?;
+    let (role, created) = (Role::Owner, server.now());
+    let membership = Membership { org: org.clone(), user, role, version: 1, created };
+    unit.insert_membership(&membership).await?;
+    let detail = json!({ "roles": roles });
+    unit.audit(&server.note(&org, &format!("user:{user}"), Act::OrgMade, &org, &detail)).await?;
+    Ok(())
 }
 
 /// A new org with its environment `production`.

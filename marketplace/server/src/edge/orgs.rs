@@ -28,11 +28,11 @@ use crate::store::{Org, OrgRoles, OrgState, RevocationKind};
 pub(super) struct NewOrg {
     /// Its id: a-z, 0-9 and inner hyphens.
     #[schema(value_type = String)]
-    org: OrgId,
+    pub(super) org: OrgId,
     /// As people call it.
-    name: String,
+    pub(super) name: String,
     /// What it will be here.
-    roles: OrgRoles,
+    pub(super) roles: OrgRoles,
 }
 
 /// A new org, and the offer to its first owner (or operator, of a platform org).

@@ -14,6 +14,9 @@ use crate::output::Report;
 
 impl Verify {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
+        if self.server {
+            return super::record::verify(context);
+        }
         let home = || context.home();
         let folder = match &self.journal {
             Some(folder) => folder.clone(),

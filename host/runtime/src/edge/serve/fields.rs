@@ -11,12 +11,14 @@ use crate::capability::http::headers::is_forbidden;
 /// is read from it; as a field it is forbidden to every guest and taken out by the view.
 pub(crate) fn admit(fields: &mut HeaderMap) {
     // The usual request has nothing to take out; then nothing is allocated.
-    while let Some(name) = fields.keys().find(|name| !is_admitted(name)).cloned() {
+    while let Some(name) = fields.keys().find(|name| !passes(name)).cloned() {
         fields.remove(name);
     }
 }
 
-fn is_admitted(name: &HeaderName) -> bool {
+/// Whether a field of a request may be seen by a guest.
+#[must_use]
+pub fn passes(name: &HeaderName) -> bool {
     let name = name.as_str();
     matches!(
         name,

@@ -10,13 +10,13 @@ const LABEL_BYTES_MAX: usize = 63;
 
 /// The domains under which capsules are served.
 #[derive(Debug, Clone)]
-pub(crate) struct AppDomains {
+pub struct AppDomains {
     domains: Vec<Box<str>>,
 }
 
 /// What a request's authority names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Site {
+pub enum Site {
     /// The host's own interface.
     Api,
     /// A served capsule.
@@ -25,7 +25,7 @@ pub(crate) enum Site {
 
 /// A name under an apps domain that names no app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum NameError {
+pub enum NameError {
     /// More than one `Host` field, or one that is no host name with an optional port.
     #[error("the request names no host, or more than one")]
     Authority,
@@ -37,7 +37,7 @@ pub(crate) enum NameError {
 impl AppDomains {
     /// `localhost` and the operator's own domains, in lower case and without a leading dot.
     #[must_use]
-    pub(crate) fn new(more: impl IntoIterator<Item = String>) -> Self {
+    pub fn new(more: impl IntoIterator<Item = String>) -> Self {
         let own = more
             .into_iter()
             .map(|domain| domain.trim_matches('.').to_ascii_lowercase().into_boxed_str());
@@ -46,7 +46,10 @@ impl AppDomains {
     }
 
     /// Reads an authority (`host[:port]`) as the client sent it.
-    pub(crate) fn site(&self, authority: &str) -> Result<Site, NameError> {
+    ///
+    /// # Errors
+    /// When it is no authority, or lies under an apps domain and names no app.
+    pub fn site(&self, authority: &str) -> Result<Site, NameError> {
         let host = host_of(authority)?;
         let label = self.domains.iter().find_map(|domain| under(host, domain));
         match label {

@@ -1,6 +1,6 @@
 //! Coming in, staying in, proving more, and going.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::stage::{PASSWORD, Stage};
 use crate::clock::Clock as _;
@@ -25,6 +25,23 @@ on_both_databases! {
         let me = stage.get("/v1/auth/whoami", &token).await.expect(200);
         assert_eq!((me["org"].as_str(), me["acr"].as_str()), (Some("platform"), Some("aal1")));
         assert!(me["caps"].as_array().unwrap().contains(&json!("operate")));
+    }
+
+
+    async fn the_first_operator_may_bring_an_org_along_and_it_is_all_or_nothing(database: TestDatabase) {
+        let stage = Stage::empty(database).await;
+        let body = |roles: Value| json!({ "code": stage.code, "person": Stage::person("ada"),
+            "org": { "org": "local", "name": "Local", "roles": roles } });
+        let refused = stage.ask("POST", "/v1/bootstrap").json(&body(json!({ "platform": true })));
+        refused.send().await.refused(422, "SOMA-H016");
+        // The code is still good: nothing had an effect.
+        let made = stage.ask("POST", "/v1/bootstrap").json(&body(json!({ "tenant": true, "publisher": true })));
+        let token = made.send().await.expect(201)["access_token"].as_str().unwrap().to_owned();
+        assert_eq!(stage.get("/v1/orgs/local", &token).await.expect(200)["roles"]["tenant"], true);
+        let entered = stage.log_in("ada", json!({ "org": "local" })).await.expect(200);
+        assert!(entered["caps"].to_string().contains("install"), "{entered}");
+        let entered = stage.log_in("ada", json!({ "org": "platform" })).await.expect(200);
+        assert!(entered["caps"].to_string().contains("operate"), "{entered}");
     }
 
     async fn a_login_gives_a_token_with_every_claim(database: TestDatabase) {

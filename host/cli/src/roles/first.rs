@@ -5,7 +5,7 @@ use soma_host::home::Home;
 use soma_host::installations::Snapshot;
 
 /// `soma call csv to-json -a text=…`, or how to get that far.
-pub(super) fn next(home: &Home, snapshot: &Snapshot) -> String {
+pub(crate) fn next(home: &Home, snapshot: &Snapshot) -> String {
     let mut running: Vec<_> =
         snapshot.entries().filter_map(|entry| entry.running.as_ref()).collect();
     running.sort_by_key(|installation| installation.key.to_string());

@@ -1,0 +1,173 @@
+//! Talking to the control plane as a member of an org: documents, lists page by page, changes with their keys.
+
+use http::HeaderMap;
+use reqwest::{Method, RequestBuilder};
+use serde_json::Value;
+use soma_policy::{Code, OrgId};
+use std::time::Duration;
+
+use super::{json_of, problem, root_cause};
+use crate::context::{Context, random_id};
+use crate::failure::Failure;
+use crate::session::Door;
+
+/// Most entries of a list that are fetched.
+const ITEMS_MAX: usize = 10_000;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server to talk to.
+#[derive(Debug)]
+pub(crate) struct ServerClient<'a> {
+    door: Door<'a>,
+    org: OrgId,
+    base: String,
+    http: reqwest::Client,
+}
+
+/// A request that is being put together.
+#[derive(Debug, Clone)]
+pub(crate) struct Ask {
+    method: Method,
+    path: String,
+    body: Option<Value>,
+    key: Option<String>,
+    if_match: Option<String>,
+}
+
+/// What came back.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) value: Value,
+    headers: HeaderMap,
+}
+
+impl Answer {
+    /// A header as text; empty if it is not there.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+}
+
+impl Ask {
+    fn new(method: Method, path: impl Into<String>) -> Self {
+        let path = path.into();
+        Self { method, path, body: None, key: None, if_match: None }
+    }
+
+    pub(crate) fn get(path: impl Into<String>) -> Self {
+        Self::new(Method::GET, path)
+    }
+
+    /// A POST without a body, which creates nothing that could be there twice.
+    pub(crate) fn bare(path: impl Into<String>) -> Self {
+        Self::new(Method::POST, path)
+    }
+
+    pub(crate) fn delete(path: impl Into<String>) -> Self {
+        Self::new(Method::DELETE, path)
+    }
+
+    /// Creates something: once, however often it is sent.
+    pub(crate) fn post(path: impl Into<String>, body: &Value) -> Self {
+        let key = Some(format!("soma-{:032x}", random_id()));
+        Self { body: Some(body.clone()), key, ..Self::new(Method::POST, path) }
+    }
+
+    pub(crate) fn put(path: impl Into<String>, body: &Value) -> Self {
+        Self { body: Some(body.clone()), ..Self::new(Method::PUT, path) }
+    }
+
+    pub(crate) fn patch(path: impl Into<String>, body: &Value) -> Self {
+        Self { body: Some(body.clone()), ..Self::new(Method::PATCH, path) }
+    }
+
+    /// The same as a POST without a key: what holds a secret is never stored, and so never repeated.
+    pub(crate) fn posted(mut self) -> Self {
+        self.method = Method::POST;
+        self
+    }
+
+    /// Only if it is still what was read.
+    pub(crate) fn if_match(mut self, read: &Answer) -> Self {
+        self.if_match = Some(read.header("etag").to_owned());
+        self
+    }
+
+    fn built(&self, base: &str, http: &reqwest::Client) -> RequestBuilder {
+        let mut request = http.request(self.method.clone(), format!("{base}{}", self.path));
+        request = request.timeout(PATIENCE);
+        if let Some(body) = &self.body {
+            request = request.json(body);
+        }
+        if let Some(key) = &self.key {
+            request = request.header("idempotency-key", key);
+        }
+        if let Some(etag) = &self.if_match {
+            request = request.header("if-match", etag);
+        }
+        request
+    }
+}
+
+impl<'a> ServerClient<'a> {
+    pub(crate) fn new(context: &'a Context, org: &OrgId) -> Result<Self, Failure> {
+        let base = context.base()?;
+        let door = Door::new(context, &base)?;
+        Ok(Self { door, org: org.clone(), base, http: super::http()? })
+    }
+
+    /// A document.
+    pub(crate) async fn get(&self, path: &str) -> Result<Value, Failure> {
+        Ok(self.send(Ask::get(path)).await?.value)
+    }
+
+    /// Every item of a list, page after page.
+    pub(crate) async fn list(&self, path: &str) -> Result<Vec<Value>, Failure> {
+        let mut items = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let join = if path.contains('?') { '&' } else { '?' };
+            let page = self.get(&format!("{path}{join}limit=100{cursor}")).await?;
+            let found = page.get("items").and_then(Value::as_array);
+            items.extend(found.into_iter().flatten().cloned());
+            match page.get("next").and_then(Value::as_str) {
+                Some(next) if items.len() < ITEMS_MAX => cursor = format!("&cursor={next}"),
+                _ => return Ok(items),
+            }
+        }
+    }
+
+    /// Sends it with a token of the org. A token that counts no more is replaced once.
+    pub(crate) async fn send(&self, ask: Ask) -> Result<Answer, Failure> {
+        match self.once(&ask).await {
+            Err(failure)
+                if failure.code().is_some_and(is_worn) && self.door.forget(&self.org)? =>
+            {
+                self.once(&ask).await
+            }
+            answered => answered,
+        }
+    }
+
+    async fn once(&self, ask: &Ask) -> Result<Answer, Failure> {
+        let token = self.door.token(&self.org).await?;
+        let request = ask.built(&self.base, &self.http).bearer_auth(token);
+        let answer = request.send().await.map_err(|e| self.unreachable(&e))?;
+        if !answer.status().is_success() {
+            return Err(problem::failure(answer).await);
+        }
+        let headers = answer.headers().clone();
+        Ok(Answer { headers, value: json_of(answer).await? })
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Failure {
+        let what = format!("no server answers at {}: {}", self.base, root_cause(error));
+        Failure::new(Code::HostUnreachable, what)
+            .fix("start one with `soma up`, or name it with --host")
+    }
+}
+
+/// Refusals of a token that another one of the same person would not meet.
+fn is_worn(code: Code) -> bool {
+    matches!(code, Code::TokenExpired | Code::TokenRevoked | Code::TokenSignature)
+}

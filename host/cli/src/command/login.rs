@@ -1,0 +1,148 @@
+//! `soma login` and `soma logout`: sessions at a server. Passwords and codes come from a prompt or the environment.
+
+use serde_json::{Value, json};
+use soma_policy::{Code, EnvironmentId, OrgId};
+
+use crate::asking::{can_ask, given, secret};
+use crate::context::{Context, person};
+use crate::failure::Failure;
+use crate::output::Report;
+use crate::run::block_on;
+use crate::session::{Door, Kept};
+
+mod factor;
+
+const CODE: &str = "SOMA_CODE";
+const PASSWORD: &str = "SOMA_PASSWORD";
+const TOTP: &str = "SOMA_TOTP";
+
+/// Log in to a server
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  soma login ada --org acme --host https://soma.example.org\n  soma login ada --invited          (take an invitation; its code is asked for)\n  soma login --step-up --org platform\n  soma login --add-factor\n\nSOMA_PASSWORD, SOMA_TOTP and SOMA_CODE answer what would be asked."
+)]
+pub(crate) struct Login {
+    /// The login name; by default the system's user
+    login: Option<String>,
+    /// The org that the session is for; may be left out by who belongs to one only
+    #[arg(long, value_name = "ORG")]
+    org: Option<OrgId>,
+    /// The environment
+    #[arg(long = "env", value_name = "ENV")]
+    environment: Option<EnvironmentId>,
+    /// Be the first person of a new server: with the founding code that it showed
+    #[arg(long, group = "how")]
+    found: bool,
+    /// Take an invitation as somebody new
+    #[arg(long, group = "how")]
+    invited: bool,
+    /// Prove the second factor again, for what asks for a fresh one
+    #[arg(long, group = "how")]
+    step_up: bool,
+    /// Add an authenticator as second factor
+    #[arg(long, group = "how")]
+    add_factor: bool,
+    /// Remove it, with its recovery codes
+    #[arg(long, group = "how")]
+    remove_factor: bool,
+    /// One of the recovery codes in place of the authenticator's
+    #[arg(long)]
+    recovery: bool,
+}
+
+/// End a session at a server
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  soma logout --org acme")]
+pub(crate) struct Logout {
+    /// The org that the session is for
+    #[arg(long, value_name = "ORG", env = "SOMA_TENANT", default_value = "local")]
+    org: OrgId,
+}
+
+impl Login {
+    pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
+        let base = context.base()?;
+        let door = Door::new(context, &base)?;
+        if self.add_factor || self.remove_factor {
+            let org = self.org.clone().map_or_else(|| "local".parse(), Ok)?;
+            return factor::change(context, &org, self.add_factor);
+        }
+        let kept = if self.step_up {
+            block_on(self.step_up(&door))?
+        } else if self.found || self.invited {
+            self.newcomer(&door)?
+        } else {
+            self.known(&door)?
+        };
+        told(context, &kept)
+    }
+
+    fn name(&self) -> String {
+        self.login.clone().unwrap_or_else(person)
+    }
+
+    /// Somebody who has an account.
+    fn known(&self, door: &Door<'_>) -> Result<Kept, Failure> {
+        let mut body = json!({ "login": self.name(), "password": secret(PASSWORD, "password")? });
+        set(&mut body, "org", self.org.as_ref().map(ToString::to_string));
+        set(&mut body, "environment", self.environment.as_ref().map(ToString::to_string));
+        let field = self.factor_field();
+        set(&mut body, field, given(TOTP));
+        match block_on(door.log_in(&body)) {
+            Err(failure) if wants_factor(&failure) && given(TOTP).is_none() && can_ask() => {
+                set(&mut body, field, Some(secret(TOTP, "code of the second factor")?));
+                block_on(door.log_in(&body))
+            }
+            ended => ended,
+        }
+    }
+
+    /// Somebody new: by the founding code or by an invitation.
+    fn newcomer(&self, door: &Door<'_>) -> Result<Kept, Failure> {
+        let what = if self.found { "founding code" } else { "code of the invitation" };
+        let code = secret(CODE, what)?;
+        let (login, name) = (self.name(), self.name());
+        let password = secret(PASSWORD, "new password (12 characters or more)")?;
+        let person = json!({ "login": login, "name": name, "password": password });
+        let body = json!({ "code": code, "person": person });
+        if self.found { block_on(door.found(&body)) } else { block_on(door.accept(&body)) }
+    }
+
+    async fn step_up(&self, door: &Door<'_>) -> Result<Kept, Failure> {
+        let org = self.org.clone().map_or_else(|| "platform".parse(), Ok)?;
+        let mut body = json!({});
+        set(&mut body, self.factor_field(), Some(secret(TOTP, "code of the second factor")?));
+        door.step_up(&org, &body).await
+    }
+
+    fn factor_field(&self) -> &'static str {
+        if self.recovery { "recovery_code" } else { "totp" }
+    }
+}
+
+fn wants_factor(failure: &Failure) -> bool {
+    failure.code() == Some(Code::SecondFactor)
+}
+
+fn set(body: &mut Value, name: &str, value: Option<String>) {
+    if let (Some(fields), Some(value)) = (body.as_object_mut(), value) {
+        fields.insert(name.to_owned(), Value::String(value));
+    }
+}
+
+fn told(context: &Context, kept: &Kept) -> Result<(), Failure> {
+    let text = format!("logged in at {} · org {} · until {}", kept.server, kept.org, kept.ends);
+    let value = json!({ "server": kept.server, "org": kept.org, "until": kept.ends.to_string() });
+    Ok(context.out.report(&Report::new("soma.login.v1", value, text))?)
+}
+
+impl Logout {
+    pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
+        let base = context.base()?;
+        let ended = block_on(Door::new(context, &base)?.log_out(&self.org))?;
+        let word = if ended { "logged out" } else { "nobody was logged in" };
+        let text = format!("{word} · {base} · org {}", self.org);
+        let value = json!({ "server": base, "org": self.org, "ended": ended });
+        Ok(context.out.report(&Report::new("soma.logout.v1", value, text))?)
+    }
+}

@@ -1,0 +1,142 @@
+//! Server, host and gateway in one process: each on threads of its own and on a port of its own, the gateway on
+//! the address that people use. They meet over HTTP, as on many machines.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use serde_json::json;
+use soma_host::home::{Home, Settings};
+use soma_policy::Code;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::host::{HostFlags, OpenHost};
+use super::{LAST, asked_to_end, founding, listen, server, telemetry, threads};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::gateway::{Gateway, Kept, Plan};
+
+/// Where the parts behind the gateway listen.
+const INSIDE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// Threads of the three roles.
+struct Threads {
+    server: Runtime,
+    host: Runtime,
+    gateway: Runtime,
+}
+
+/// Runs all of it until SIGINT or SIGTERM.
+pub(crate) fn run(
+    flags: &HostFlags,
+    context: &Context,
+    home: Home,
+    at: SocketAddr,
+) -> Result<(), Failure> {
+    telemetry(context);
+    let threads = Threads {
+        server: threads("soma-server", Some(2))?,
+        host: threads("soma-edge", None)?,
+        gateway: threads("soma-gateway", Some(2))?,
+    };
+    let ended = threads.gateway.block_on(all(&threads, flags, context, home, at));
+    let Threads { server, host, gateway } = threads;
+    // Connections that stay open do not keep the process.
+    for runtime in [gateway, host, server] {
+        runtime.shutdown_timeout(LAST);
+    }
+    ended
+}
+
+async fn all(
+    threads: &Threads,
+    flags: &HostFlags,
+    context: &Context,
+    home: Home,
+    at: SocketAddr,
+) -> Result<(), Failure> {
+    let lock = home.lock_host()?;
+    let (listener, address) = listen(at).await?;
+    let (stop, control) = (asked_to_end()?, CancellationToken::new());
+    let (server_url, serving) =
+        start_server(threads, context, &home, (&stop, control.clone())).await?;
+    let own = vec![at.ip(), INSIDE.ip()];
+    let host = tokio::task::block_in_place(|| OpenHost::open(flags, home, lock, own))?;
+    let (host_url, hosting) = start_host(threads, &host, &stop).await?;
+    let url = format!("http://{address}");
+    let parts = json!({ "server": server_url, "host": host_url });
+    host.tell(&url, &parts)?;
+    let plan = Plan {
+        server: upstream(&server_url)?,
+        hosts: vec![upstream(&host_url)?],
+        domains: Settings::load(host.home.layout())?.apps.domains,
+        kept: Kept::ByHost,
+    };
+    host.ready(context, &url, &parts)?;
+    Gateway::new(plan).serve(listener, stop.cancelled_owned()).await;
+    let hosted = end_of(hosting).await;
+    // The server ends last: what the host still says is heard.
+    control.cancel();
+    end_of(serving).await.and(hosted)?;
+    context.out.note("ended");
+    Ok(())
+}
+
+fn upstream(url: &str) -> Result<crate::gateway::Upstream, Failure> {
+    url.parse().map_err(|e: crate::gateway::UpstreamError| {
+        Failure::new(Code::ConfigurationBad, e.to_string())
+    })
+}
+
+type Served = JoinHandle<Result<(), Failure>>;
+
+/// Opens and serves the control plane; the first start also makes its first operator.
+async fn start_server(
+    threads: &Threads,
+    context: &Context,
+    home: &Home,
+    (stop, control): (&CancellationToken, CancellationToken),
+) -> Result<(String, Served), Failure> {
+    let config = server::configuration(context.home_path())?;
+    let opened = threads.server.spawn(async move {
+        let (listener, address) = listen(INSIDE).await?;
+        let (server, code) = server::open(&config).await?;
+        Ok::<_, Failure>((listener, address, server, code))
+    });
+    let (listener, address, server, code) = opened.await.map_err(|e| ended_early(&e))??;
+    let all = stop.clone();
+    let serving = threads.server.spawn(async move {
+        let _all = all.drop_guard();
+        let served = server.serve(listener, control.cancelled_owned()).await;
+        served.map_err(|e| Failure::new(Code::HostFailure, format!("the listener failed: {e}")))
+    });
+    let url = format!("http://{address}");
+    founding::found(context, home, &url, code.as_ref()).await?;
+    Ok((url, serving))
+}
+
+async fn start_host(
+    threads: &Threads,
+    host: &OpenHost,
+    stop: &CancellationToken,
+) -> Result<(String, Served), Failure> {
+    let (all, behind, inner) = (stop.clone(), stop.child_token(), Arc::clone(&host.host));
+    let listening = threads.host.spawn(listen(INSIDE));
+    let (listener, address): (TcpListener, SocketAddr) =
+        listening.await.map_err(|e| ended_early(&e))??;
+    let serving = threads.host.spawn(async move {
+        let _all = all.drop_guard();
+        crate::edge::serve(inner, listener, behind.cancelled_owned()).await
+    });
+    Ok((format!("http://{address}"), serving))
+}
+
+async fn end_of(role: Served) -> Result<(), Failure> {
+    role.await.map_err(|e| ended_early(&e))?
+}
+
+fn ended_early(error: &tokio::task::JoinError) -> Failure {
+    Failure::new(Code::HostFailure, format!("a role ended before its time: {error}"))
+}

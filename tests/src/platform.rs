@@ -1,0 +1,96 @@
+//! A running platform: the real `soma up` (server, host and gateway) on a free port, ended with the value.
+
+use std::path::Path;
+
+use anyhow::{Context, ensure};
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::{Value, json};
+
+use crate::process::{PATIENCE, Process};
+use crate::{Soma, TestHome};
+
+/// A running platform.
+pub struct Platform {
+    process: Process,
+    home: std::path::PathBuf,
+    client: Client,
+}
+
+impl Platform {
+    /// Starts server, host and gateway on a home.
+    ///
+    /// # Errors
+    /// If it ends before it is ready, or cannot be started.
+    pub async fn start(home: &TestHome) -> anyhow::Result<Self> {
+        // A test logs in more often in a second than people do in a minute.
+        std::fs::write(home.path().join("server.toml"), "[rates]\nlogin = 6000\n")?;
+        let up = home.soma()?.args(["up", "--listen", "127.0.0.1:0"]).into_command();
+        let process = Process::start(up).await?;
+        let client = Client::builder().no_proxy().timeout(PATIENCE).build()?;
+        Ok(Self { process, home: home.path().to_owned(), client })
+    }
+
+    /// The gateway: `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.process.url()
+    }
+
+    /// The home.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// A command against this platform, as the owner of its home.
+    ///
+    /// # Errors
+    /// If the binary was not built.
+    pub fn soma<const N: usize>(&self, arguments: [&str; N]) -> anyhow::Result<Soma> {
+        Ok(Soma::new(&self.home)?.args(["--host", self.url()]).args(arguments))
+    }
+
+    /// A request to a route of the gateway, with nothing in it.
+    pub fn request(&self, method: Method, route: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{route}", self.url()))
+    }
+
+    /// What the owner of the home is given when they log in to an org.
+    ///
+    /// # Errors
+    /// If the home holds no credentials, or they do not count.
+    pub async fn token(&self, org: &str) -> anyhow::Result<String> {
+        let own: Value =
+            serde_json::from_slice(&std::fs::read(self.home.join("keys/login.json"))?)?;
+        let body = json!({ "login": own["login"], "password": own["password"], "org": org });
+        let entered = self.answer(self.request(Method::POST, "/v1/auth/login").json(&body)).await?;
+        Ok(entered["access_token"].as_str().context("no token")?.to_owned())
+    }
+
+    /// A JSON answer, and nothing but success.
+    ///
+    /// # Errors
+    /// If it is a problem.
+    pub async fn answer(&self, request: RequestBuilder) -> anyhow::Result<Value> {
+        let answer = request.send().await?;
+        let (status, bytes) = (answer.status(), answer.bytes().await?);
+        ensure!(status.is_success(), "{status}: {}", String::from_utf8_lossy(&bytes));
+        Ok(serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+    }
+
+    /// Ends the process at once, as a crash would.
+    ///
+    /// # Errors
+    /// If it is gone already.
+    pub async fn crash(self) -> anyhow::Result<String> {
+        self.process.crash().await
+    }
+
+    /// Asks it to end and waits until it has; what it said, and its exit code.
+    ///
+    /// # Errors
+    /// If it does not end.
+    pub async fn stop(self) -> anyhow::Result<(String, Option<i32>)> {
+        self.process.stop().await
+    }
+}

@@ -1,0 +1,104 @@
+//! A running `soma` that says where it listens: started on a free port, ended with the value.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// Longer than anything a test waits for; a test that meets it has failed.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running process.
+pub struct Process {
+    child: Child,
+    url: String,
+    said: [JoinHandle<String>; 2],
+}
+
+impl Process {
+    /// Starts it and waits until it says that it is ready.
+    ///
+    /// # Errors
+    /// If it ends before it is ready, or cannot be started.
+    pub async fn start(mut command: Command) -> anyhow::Result<Self> {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().context("soma cannot be started")?;
+        let (ready, address) = oneshot::channel();
+        let stdout = child.stdout.take().context("no standard output")?;
+        let stderr = child.stderr.take().context("no standard error")?;
+        let said = [tokio::spawn(listen(stdout, Some(ready))), tokio::spawn(listen(stderr, None))];
+        match tokio::time::timeout(PATIENCE, address).await {
+            Ok(Ok(url)) => Ok(Self { child, url, said }),
+            Ok(Err(_)) => bail!("soma ended before it was ready:\n{}", heard(said).await),
+            Err(_) => bail!("soma was not ready in {PATIENCE:?}"),
+        }
+    }
+
+    /// Where it listens: `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Ends it at once, as a crash would.
+    ///
+    /// # Errors
+    /// If it is gone already.
+    pub async fn crash(mut self) -> anyhow::Result<String> {
+        self.child.kill().await?;
+        Ok(heard(self.said).await)
+    }
+
+    /// Asks it to end and waits until it has; what it said, and its exit code.
+    ///
+    /// # Errors
+    /// If it does not end.
+    pub async fn stop(mut self) -> anyhow::Result<(String, Option<i32>)> {
+        let pid = self.pid().and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed()));
+        rustix::process::kill_process(
+            pid.context("the process has ended")?,
+            rustix::process::Signal::TERM,
+        )?;
+        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await??;
+        Ok((heard(self.said).await, status.code()))
+    }
+}
+
+/// Keeps what a stream says; tells the address from the line that begins with `ready`.
+async fn listen(
+    stream: impl AsyncRead + Unpin,
+    mut ready: Option<oneshot::Sender<String>>,
+) -> String {
+    let mut lines = BufReader::new(stream).lines();
+    let mut said = String::new();
+    while let Ok(Some(line)) = lines.next_line().await {
+        let address = line.split_whitespace().find(|word| word.starts_with("http://"));
+        if let (Some(address), true) = (address, line.starts_with("ready"))
+            && let Some(ready) = ready.take()
+        {
+            // The test may have given up already.
+            let _ = ready.send(address.trim_end_matches('/').to_owned());
+        }
+        said.push_str(&line);
+        said.push('\n');
+    }
+    said
+}
+
+async fn heard(said: [JoinHandle<String>; 2]) -> String {
+    let mut all = String::new();
+    for stream in said {
+        all.push_str(&stream.await.unwrap_or_default());
+    }
+    all
+}
