@@ -31,6 +31,7 @@ use crate::token::TokenVerifier;
 
 mod audit;
 mod kill;
+mod money;
 mod open;
 mod purge;
 mod rebuilt;

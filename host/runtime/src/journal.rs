@@ -21,6 +21,7 @@ mod key;
 mod open;
 #[cfg(test)]
 mod power;
+mod prune;
 mod queue;
 mod read;
 mod record;
@@ -83,6 +84,8 @@ pub struct JournalOptions {
     pub now: Timestamp,
     /// A segment is closed when it reaches this length.
     pub segment_bytes: u64,
+    /// Segments that are kept though a server has taken them, for readers here and a server that was restored.
+    pub spare_segments: usize,
     /// Entries that wait may take this many bytes; a quarter of it is where [`Journal::room`] waits.
     pub queue_bytes: usize,
     /// So long after it was written is an entry covered by a recorded signature. Every group is sealed
@@ -108,6 +111,7 @@ impl JournalOptions {
             host,
             now,
             segment_bytes: 64 * 1024 * 1024,
+            spare_segments: 4,
             queue_bytes: 64 * 1024 * 1024,
             sign_every: Duration::from_millis(10),
         }
@@ -123,6 +127,8 @@ pub struct Journal {
     checkpoints: Arc<Checkpoints>,
     journal: JournalId,
     host: HostId,
+    /// Segments that are kept though a server has taken them.
+    spare: usize,
 }
 
 impl std::fmt::Debug for Journal {
@@ -234,6 +240,7 @@ impl Journal {
             durable: watch::Sender::new(found.index.last()),
             index: RwLock::new(found.index),
         });
+        let spare = options.spare_segments;
         let unsigned = found.tail.signed.saturating_add(1) < found.tail.next;
         let writer = Writer {
             shared: Arc::clone(&shared),
@@ -242,6 +249,7 @@ impl Journal {
             key,
             sign_every: options.sign_every,
             segment_bytes: options.segment_bytes,
+            spare,
             unsigned_since: unsigned.then(std::time::Instant::now),
             out: Vec::new(),
         };
@@ -255,7 +263,7 @@ impl Journal {
         let thread = Thread { shared: Arc::clone(&shared), handle: Mutex::new(Some(handle)) };
         let tally = Arc::new(DenialTally::new(SUMMARY_EVERY));
         let (thread, checkpoints) = (Arc::new(thread), Arc::new(checkpoints));
-        Ok(Self { shared, thread, tally, checkpoints, journal, host })
+        Ok(Self { shared, thread, tally, checkpoints, journal, host, spare })
     }
 
     /// Its name.

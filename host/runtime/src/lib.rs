@@ -38,6 +38,7 @@ mod linker;
 mod meter;
 mod metrics;
 mod output;
+mod push;
 mod running;
 mod sandbox;
 mod state;

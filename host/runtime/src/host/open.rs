@@ -18,7 +18,7 @@ use soma_policy::{
 use zeroize::Zeroizing;
 
 use super::rebuilt::Rebuilt;
-use super::{Host, HostOptions, Threads, tools, upkeep};
+use super::{Host, HostOptions, Threads, money, tools, upkeep};
 use crate::admission::Admission;
 use crate::calls::Calls;
 use crate::capability::files::Volumes;
@@ -31,7 +31,7 @@ use crate::feed::FeedClient;
 use crate::home::{Configuration, Home, HomeError, OperatorFile, SecretScope, SecretStore};
 use crate::journal::{Journal, JournalKey, JournalOptions};
 use crate::kill::{KillOptions, Kills};
-use crate::lease::{Leases, MovedToday};
+use crate::lease::{Holder, Leases, MovedToday};
 use crate::metrics::Metrics;
 use crate::state::Backends;
 
@@ -86,6 +86,12 @@ impl Host {
         let configuration = Arc::new(configuration);
         let (journal, leases, moved, kills) =
             record(&options, &keys.host, &configuration.operators())?;
+        let boot = BootId::from_u128(clock.fresh_id());
+        let host = options.home.identity().host;
+        let leases = match &options.server {
+            Some(_) => leases.served_by(Holder { host, boot }),
+            None => leases,
+        };
         let engine = engine::build(PoolSize::new(options.calls_max)).map_err(at("the engine"))?;
         engine::start_ticker(&engine).map_err(at("the ticker"))?;
         let (program, argument) = &options.compiler;
@@ -99,7 +105,6 @@ impl Host {
         .map_err(at("the code cache"))?;
         let client = client(&options, moved)?;
         let served: FunctionName = SERVED.parse().map_err(at("the name of served requests"))?;
-        let boot = BootId::from_u128(clock.fresh_id());
         let guests = Threads::start("soma-guest", options.guest_threads)
             .map_err(at("the guests' threads"))?;
         let control = Threads::start("soma-control", 1).map_err(at("the control threads"))?;
@@ -110,7 +115,7 @@ impl Host {
         let open = |server| FeedClient::new(&options.home, server, clock.clone()).map(Arc::new);
         let feed_client = server.map(open).transpose()?;
         let host = Arc::new_cyclic(|weak: &Weak<Self>| Self {
-            id: options.home.identity().host,
+            id: host,
             boot,
             calls: Calls::new(clock.now()),
             admission: Admission::new(options.calls_max, options.queue_max),
@@ -139,6 +144,7 @@ impl Host {
         host.begin()?;
         host.audit_start();
         upkeep::start(&host, options.idle);
+        money::start(&host);
         Ok(host)
     }
 

@@ -146,6 +146,7 @@ impl Host {
         let running = snapshot.entries().filter_map(|entry| entry.running.as_ref());
         self.components.install(running.map(|installation| installation.digest));
         self.callees.store(Arc::new(Callees::of(snapshot)));
+        self.leases.ring();
     }
 
     /// Ends running calls whose right to run is gone: uninstalled, or granted something else.

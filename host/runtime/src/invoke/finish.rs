@@ -106,16 +106,19 @@ impl Started {
     async fn record(self, parts: Parts) -> CallReply {
         let receipt = self.receipt(parts.outcome);
         let host = self.host.clone();
-        // What was used is settled whether or not the journal can still write.
-        self.reservation.settle(receipt.charge);
         let entry = JournalEntry::Receipt(Box::new(receipt.clone()));
         let (written, outcome) = match host.journal().append(&entry).durable().await {
-            Ok(position) => (
-                Some(ReceiptRef { journal: host.journal().id(), seq: position.seq }),
-                parts.outcome,
-            ),
-            // An outcome that is not on record is not given out as a success.
+            Ok(position) => {
+                self.reservation.settle(receipt.charge);
+                (
+                    Some(ReceiptRef { journal: host.journal().id(), seq: position.seq }),
+                    parts.outcome,
+                )
+            }
+            // An outcome that is not on record is not given out as a success. Whatever the journal turns out
+            // to hold of it, the worst case is spent.
             Err(error) => {
+                self.reservation.forfeit();
                 tracing::error!(call = %self.running.ids.call, %error, "receipt is not durable");
                 (None, Outcome::HostFailure)
             }
@@ -153,12 +156,12 @@ impl Started {
     }
 
     fn receipt(&self, outcome: Outcome) -> Receipt {
-        let usage = self.running.usage(self.host.clock().monotonic());
+        let usage = self.reservation.billed(self.running.usage(self.host.clock().monotonic()));
         let (mut denials, dropped) = self.running.denials();
         let more = denials.len().saturating_sub(Receipt::DENIALS_MAX);
         denials.truncate(Receipt::DENIALS_MAX);
         Receipt {
-            charge: self.reservation.charge(outcome),
+            charge: self.reservation.charge(outcome, &usage),
             denials,
             denials_dropped: dropped.saturating_add(u32::try_from(more).unwrap_or(u32::MAX)),
             ended_at: self.host.clock().now(),

@@ -23,7 +23,7 @@ use crate::gate::Gate;
 use crate::host::Host;
 use crate::installations::Snapshot;
 use crate::journal::JournalError;
-use crate::lease::Reservation;
+use crate::lease::{Billing, Reservation, Wanted};
 use crate::linker::Interfaces;
 use crate::output::Output;
 use crate::running::{CallIds, Cut, NewCall, Running};
@@ -113,7 +113,9 @@ impl Host {
         let slot = self.slot_for(&ask).await?;
         let limits = limits_for(&installation, &ask, self.clock().monotonic());
         let parent = ask.parent.as_ref().map(|parent| &*parent.reservation);
-        let reservation = self.leases().reserve(&installation, parent, now)?;
+        let wanted =
+            Wanted { installation: &installation, limits: &limits, billing: Billing::Tenant };
+        let reservation = self.leases().reserve(wanted, parent, now)?;
         let running = self.new_running(call, &ask, &installation, limits);
         running.set_bearer(ask.caller.token);
         let facts = CallFacts {
@@ -317,6 +319,12 @@ impl From<Taken> for Refusal {
 impl Refusal {
     fn reply(self, call: CallId) -> CallReply {
         match self {
+            // Money is on its way: the call may be tried again, as when no slot is free.
+            Self::Denied(denial) if denial.code == Code::LeasePending => CallReply {
+                code: Some(denial.code),
+                denials: vec![*denial],
+                ..CallReply::refused(call, Outcome::Busy)
+            },
             Self::Denied(denial) => {
                 let outcome = match (denial.layer, denial.order) {
                     (Layer::Kill, Some(order)) => Outcome::Killed(order),

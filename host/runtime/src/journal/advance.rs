@@ -22,6 +22,9 @@ pub enum CheckpointError {
     /// The closed segments are not what was written.
     #[error("the closed segments are not what was written: {0}")]
     Changed(String),
+    /// What came before was pruned, and the checkpoint that stood for it cannot be gone on with.
+    #[error("records before {0} were pruned, and no checkpoint stands for them")]
+    Lost(u64),
     /// What was learnt has no form to be kept in.
     #[error("the state of the replay cannot be kept: {0}")]
     State(String),
@@ -96,7 +99,13 @@ impl Journal {
                 .ok()?;
             Some((seq, closed, starts))
         });
-        let (from, closed, starts) = resumed.unwrap_or_default();
+        let first = self.shared.first();
+        if resumed.is_none() && first > 1 {
+            return Err(CheckpointError::Lost(first));
+        }
+        let (from, mut closed, starts) = resumed.unwrap_or_default();
+        // What was pruned since the one before has no length any more.
+        closed.retain(|closed| closed.first >= first);
         let mut fold = Fold { replay, starts, closed, last: None, unread: None };
         let walk = Walk {
             disk: &*self.shared.disk,

@@ -83,6 +83,11 @@ impl Checkpoints {
         self.latest.store(seq, Ordering::Release);
     }
 
+    /// The record that the latest checkpoint ends with.
+    pub(crate) fn end(&self) -> u64 {
+        self.latest.load(Ordering::Acquire)
+    }
+
     /// Whether records up to `seq` are more than the latest checkpoint holds.
     pub(crate) fn is_below(&self, seq: u64) -> bool {
         self.latest.load(Ordering::Acquire) < seq

@@ -70,7 +70,7 @@ impl OpenError {
             Self::HeadMissing(_) | Self::BelowHead { .. } => Code::JournalCut,
             Self::HeadUnreadable(_) => Code::JournalSignature,
             Self::Foreign { .. } => Code::JournalForeign,
-            Self::FrontMissing { .. } => Code::JournalGap,
+            Self::FrontMissing { .. } | Self::Unremembered(_) => Code::JournalGap,
             Self::Unknown { .. } | Self::Fork(_) | Self::Damaged(_) => Code::JournalHash,
             Self::Append(error) => error.code(),
         }
@@ -205,6 +205,12 @@ pub enum OpenError {
         /// The first that is there.
         found: u64,
     },
+    /// Records were pruned, and the checkpoint that stood for them is gone or does not fit.
+    #[error(
+        "records before {0} were pruned and no checkpoint stands for them: what they said of leases and kill \
+         orders is lost; restore `journal.checkpoints` from a backup"
+    )]
+    Unremembered(u64),
     /// A signed entry that this version does not know.
     #[error(
         "record {seq} cannot be read: {reason}; start the version of soma that wrote it, or a later one"

@@ -90,6 +90,22 @@ impl Index {
         }
     }
 
+    /// The first records of the segments before the one that the journal can begin with, if `keep` and what
+    /// follows stays, and so many segments before it; forgets them.
+    pub(crate) fn forget_below(&mut self, keep: u64, spare: usize) -> Vec<u64> {
+        let starts = self.segments.iter().map(|segment| segment.first);
+        let below = starts.take_while(|first| *first <= keep).count();
+        // The last of them holds `keep`, or begins with it.
+        let gone = below.saturating_sub(1).saturating_sub(spare);
+        self.segments.drain(..gone.min(self.segments.len())).map(|segment| segment.first).collect()
+    }
+
+    /// Whether there is anything to forget.
+    pub(crate) fn has_below(&self, keep: u64, spare: usize) -> bool {
+        let starts = self.segments.iter().map(|segment| segment.first);
+        starts.take_while(|first| *first <= keep).count() > spare.saturating_add(1)
+    }
+
     /// The first record that is kept.
     pub(crate) fn first(&self) -> u64 {
         self.segments.first().map_or(1, |segment| segment.first)
@@ -136,6 +152,17 @@ mod tests {
         assert_eq!(index.find(5).unwrap().offset, 100 + 3 * 30_000);
         assert_eq!(index.find(11).unwrap(), Place { segment: 11, offset: 100, end: 200, next: 12 });
         assert_eq!(index.find(12), None);
+    }
+
+    #[test]
+    fn only_whole_segments_below_what_must_stay_are_forgotten() {
+        let forgotten = |keep, spare| index().forget_below(keep, spare);
+        assert_eq!((forgotten(10, 0), forgotten(0, 0)), (vec![], vec![]));
+        assert_eq!((forgotten(11, 0), forgotten(500, 0)), (vec![1], vec![1]));
+        assert_eq!(forgotten(500, 1), [0_u64; 0]);
+        let mut index = index();
+        index.forget_below(500, 0);
+        assert_eq!((index.first(), index.last(), index.find(10)), (11, 11, None));
     }
 
     #[test]

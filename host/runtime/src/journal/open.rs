@@ -92,6 +92,10 @@ impl Place<'_> {
             },
             Found::Head { head, slot } => {
                 let resumed = checkpoint.and_then(|it| self.resume(&head, it, rebuild));
+                // What was pruned is known by its checkpoint alone: leases and kill orders would be forgotten.
+                if resumed.is_none() && head.first > 1 {
+                    return Err(OpenError::Unremembered(head.first));
+                }
                 self.continued(&head, slot, resumed, rebuild)
             }
             Found::Missing if self.unused(&segments, true)? => self.create(journal, host),

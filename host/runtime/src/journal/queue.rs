@@ -22,6 +22,8 @@ pub(crate) struct Batch {
     bytes: Vec<u8>,
     /// Where each body ends.
     pub(crate) ends: Vec<usize>,
+    /// Segments wholly below this record may go.
+    pub(crate) prune: Option<u64>,
     pub(crate) group: Arc<Group>,
     /// Nothing comes after this.
     pub(crate) closing: bool,
@@ -148,7 +150,7 @@ impl Queue {
     pub(crate) fn take(&self, spare: Batch, owed: Option<Instant>) -> Option<Batch> {
         let spare = spare.renewed();
         let mut state = self.state.lock();
-        while !state.urgent {
+        while !(state.urgent || state.batch.prune.is_some()) {
             let empty = state.batch.ends.is_empty();
             if empty && (state.closed || (state.closing && owed.is_none())) {
                 return None;
@@ -178,6 +180,17 @@ impl Queue {
         self.state.lock().closing = true;
         self.filled.notify_one();
         self.emptied.notify_waiters();
+    }
+
+    /// Asks the writer to prune after the next group.
+    pub(crate) fn prune(&self, keep: u64) -> Result<(), JournalError> {
+        let mut state = self.state.lock();
+        refused(&state)?;
+        let prune = &mut state.batch.prune;
+        *prune = (*prune).max(Some(keep));
+        drop(state);
+        self.filled.notify_one();
+        Ok(())
     }
 
     /// Refuses everything from here on, what waits too.

@@ -31,6 +31,11 @@ impl Shared {
         self.durable.send_replace(last);
     }
 
+    /// Forgets whole segments below `keep`, but for the last `spare` of them; returns their first records.
+    pub(crate) fn forget_below(&self, keep: u64, spare: usize) -> Vec<u64> {
+        self.index.write().forget_below(keep, spare)
+    }
+
     /// The first record that is kept.
     pub(crate) fn first(&self) -> u64 {
         self.index.read().first()

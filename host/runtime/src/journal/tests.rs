@@ -4,6 +4,7 @@ mod checkpoints;
 mod fuzz;
 mod interrupted;
 mod power;
+mod pruning;
 mod running;
 mod starting;
 mod tampering;

@@ -42,6 +42,8 @@ pub(crate) struct Writer {
     pub(crate) key: JournalKey,
     pub(crate) sign_every: Duration,
     pub(crate) segment_bytes: u64,
+    /// Segments that are kept though the server has taken them.
+    pub(crate) spare: usize,
     /// When the first entry came that no recorded signature covers.
     pub(crate) unsigned_since: Option<Instant>,
     pub(crate) out: Vec<u8>,
@@ -69,7 +71,7 @@ impl Writer {
                 shared.queue.stop(error);
             }
             batch.group.settle(outcome);
-            let failed = failed.or_else(|| self.after().err());
+            let failed = failed.or_else(|| self.after(&batch).err());
             if let Some(error) = failed {
                 tracing::error!(%error, "the journal stopped");
                 return shared.queue.stop(&error);
@@ -162,9 +164,12 @@ impl Writer {
     }
 
     /// What is done between groups, when nobody waits.
-    fn after(&mut self) -> Result<(), JournalError> {
+    fn after(&mut self, batch: &Batch) -> Result<(), JournalError> {
         if self.tail.length >= self.segment_bytes {
             self.rotate()?;
+        }
+        if let Some(keep) = batch.prune {
+            self.prune(keep)?;
         }
         self.out.shrink_to(Queue::KEPT);
         Ok(())
@@ -182,6 +187,24 @@ impl Writer {
         self.tail.length = length;
         self.tail.header = header;
         Ok(())
+    }
+}
+
+impl Writer {
+    /// The head says what is kept before anything is removed, so that a removed segment is either named as
+    /// pruned or missed.
+    fn prune(&mut self, keep: u64) -> Result<(), JournalError> {
+        let gone = self.shared.forget_below(keep, self.spare);
+        if gone.is_empty() {
+            return Ok(());
+        }
+        self.write_head()?;
+        let Shared { disk, dir, .. } = &*self.shared;
+        for first in gone {
+            let path = segment::path(dir, first);
+            disk.remove(&path).map_err(DiskError::of("remove", &path))?;
+        }
+        Ok(disk.sync_dir(dir).map_err(DiskError::of("sync", dir))?)
     }
 }
 

@@ -1,13 +1,13 @@
 //! One installation's money: a purse per currency, renewed each UTC day.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::RwLock;
 use soma_policy::{Currency, LeaseId, Money, Timestamp};
 
 use super::Standing;
 use super::meter::MoneyMeter;
+use super::slots::Slots;
 
 const DAY_MS: u64 = 86_400_000;
 
@@ -15,7 +15,7 @@ const DAY_MS: u64 = 86_400_000;
 #[derive(Debug, Default)]
 pub(crate) struct Account {
     /// Calls that run.
-    pub(crate) running: AtomicU32,
+    pub(crate) running: Slots,
     /// The present purse of each currency: one, unless the tenant changed it today.
     purses: RwLock<Vec<Arc<Purse>>>,
 }
@@ -34,7 +34,7 @@ pub(crate) struct Purse {
 impl Account {
     /// An account that goes on with these purses.
     pub(crate) fn with(purses: Vec<Arc<Purse>>) -> Self {
-        Self { running: AtomicU32::new(0), purses: RwLock::new(purses) }
+        Self { running: Slots::default(), purses: RwLock::new(purses) }
     }
 
     /// The purse of a day; a new one with a new lease if there is none. A purse of a later day than
@@ -66,22 +66,11 @@ impl Account {
         purse
     }
 
-    /// Takes one of the slots; says how many are taken if none is free.
-    pub(crate) fn enter(&self, slots: u32) -> Result<(), u32> {
-        let free = |running: u32| (running < slots).then(|| running.saturating_add(1));
-        self.running.fetch_update(Ordering::AcqRel, Ordering::Acquire, free).map(drop)
-    }
-
-    /// Gives a slot back.
-    pub(crate) fn leave(&self) {
-        self.running.fetch_sub(1, Ordering::AcqRel);
-    }
-
     /// The purses of a day, for people.
     pub(crate) fn standings(&self, day: u64) -> Vec<Standing> {
         let purses = self.purses.read();
         let today = purses.iter().filter(|purse| purse.day >= day);
-        today.map(|purse| purse.standing(self.running.load(Ordering::Acquire))).collect()
+        today.map(|purse| purse.standing(self.running.taken())).collect()
     }
 }
 

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use soma_policy::{InstallationKey, JournalEntry, LeaseId, LeaseRecord, Receipt, Timestamp};
+use soma_policy::{
+    InstallationKey, JournalEntry, LeaseEvent, LeaseId, LeaseRecord, Receipt, Timestamp,
+};
 
 use super::account::{Account, Purse, month};
 use super::meter::MoneyMeter;
@@ -79,12 +81,23 @@ impl LeaseReplay {
         match entry {
             JournalEntry::Lease(record) => {
                 self.day = self.day.max(record.day);
-                let (lease, record) = (record.lease, record.clone());
-                self.leases.entry(lease).or_insert(Taken { record, spent: 0 });
+                let (lease, event) = (record.lease, record.event);
+                let first = || Taken { record: record.clone(), spent: 0 };
+                self.leases.entry(lease).or_insert_with(first).record.event = event;
             }
             JournalEntry::Receipt(receipt) => self.receipt(receipt),
             _ => {}
         }
+    }
+
+    /// Leases of a server that it has not heard the last word on. Those of an earlier run are closed, never
+    /// started on.
+    #[must_use]
+    pub fn unclosed(&self) -> Vec<LeaseRecord> {
+        let open = |taken: &&Taken| {
+            taken.record.given.is_some() && taken.record.event != LeaseEvent::Closed
+        };
+        self.leases.values().filter(open).map(|taken| taken.record.clone()).collect()
     }
 
     /// Forgets what no account can need any more, and adds up what only a month's total needs: leases older
@@ -96,9 +109,10 @@ impl LeaseReplay {
         let mut older: HashMap<_, Taken> = HashMap::new();
         for (lease, taken) in leases {
             let record = &taken.record;
-            if record.day.saturating_add(1) >= today {
+            let unclosed = record.given.is_some() && record.event != LeaseEvent::Closed;
+            if unclosed || record.day.saturating_add(1) >= today {
                 self.leases.insert(lease, taken);
-            } else if month(record.day) == this_month {
+            } else if record.given.is_none() && month(record.day) == this_month {
                 let which = (record.installation.clone(), record.currency);
                 match older.get_mut(&which) {
                     Some(other) => {
@@ -154,7 +168,8 @@ impl LeaseReplay {
     pub(super) fn accounts(self) -> (u64, HashMap<InstallationKey, Arc<Account>>) {
         let mut latest: HashMap<_, Taken> = HashMap::new();
         let mut months: HashMap<_, i64> = HashMap::new();
-        for taken in self.leases.into_values() {
+        let own = self.leases.into_values().filter(|taken| taken.record.given.is_none());
+        for taken in own {
             let record = &taken.record;
             let which = (record.installation.clone(), record.currency);
             let spent = months.entry((which.clone(), month(record.day))).or_default();

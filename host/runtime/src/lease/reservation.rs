@@ -1,171 +1,103 @@
 //! A call's share of its lease, from before it starts until it is settled.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use soma_policy::{LeaseId, Money, Outcome, Usage};
 
-use soma_policy::{Budget, Code, Denial, InstallationKey, Layer, LeaseId, Money, Outcome, Period};
-
-use super::Ask;
-use super::account::{Account, Purse};
+use super::own::OwnShare;
+use super::served::Share;
 
 /// What a call holds of its lease: its worst case in money, and a slot. Dropping it unsettled gives
 /// everything back, as for a call that never started.
 #[derive(Debug)]
 #[must_use = "a reservation that is dropped is given back"]
-pub struct Reservation {
-    account: Arc<Account>,
-    purse: Arc<Purse>,
-    key: InstallationKey,
-    budget: Option<Budget>,
-    /// Reserved and not settled, in micro-units.
-    held: AtomicI64,
-    reserved: i64,
-    price: Option<Money>,
-    /// A child runs in its parent's slot.
-    slot: bool,
+pub struct Reservation(Fund);
+
+/// Whose lease it is.
+#[derive(Debug)]
+enum Fund {
+    /// The host's own.
+    Own(OwnShare),
+    /// A server's.
+    Served(Share),
 }
 
 impl Reservation {
-    pub(super) fn take(
-        account: &Arc<Account>,
-        purse: &Arc<Purse>,
-        ask: &Ask<'_>,
-    ) -> Result<Self, Box<Denial>> {
-        let mut taken = Self {
-            account: Arc::clone(account),
-            purse: Arc::clone(purse),
-            key: ask.key.clone(),
-            budget: ask.budget,
-            held: AtomicI64::new(0),
-            reserved: 0,
-            price: ask.price,
-            slot: false,
-        };
-        taken.reserved = taken.reserve(ask.price)?;
-        taken.held = AtomicI64::new(taken.reserved);
-        if let Some(budget) = ask.budget {
-            // If this refuses, dropping `taken` gives the money back.
-            account
-                .enter(budget.concurrent_calls)
-                .map_err(|running| Box::new(crowded(ask.key, running)))?;
-            taken.slot = true;
-        }
-        Ok(taken)
+    pub(super) const fn own(share: OwnShare) -> Self {
+        Self(Fund::Own(share))
     }
 
-    /// A reservation for a call that this call's guest makes: on the same lease, under the same budget.
-    /// It fails at once and never waits.
-    pub(super) fn child(&self, price: Option<Money>) -> Result<Self, Box<Denial>> {
-        if let Some(price) =
-            price.filter(|price| price.micros > 0 && price.currency != self.purse.currency)
-        {
-            let reason =
-                format!("the tool costs {price}, the caller's lease is in {}", self.purse.currency);
-            let denial = Denial::new(Code::BudgetCurrency, Layer::Budget, "call a tool", reason);
-            return Err(Box::new(denial));
-        }
-        let reserved = self.reserve(price)?;
-        Ok(Self {
-            account: Arc::clone(&self.account),
-            purse: Arc::clone(&self.purse),
-            key: self.key.clone(),
-            budget: self.budget,
-            held: AtomicI64::new(reserved),
-            reserved,
-            price,
-            slot: false,
-        })
+    pub(super) const fn served(share: Share) -> Self {
+        Self(Fund::Served(share))
     }
 
-    /// Commits the price of a call; says how much that is.
-    fn reserve(&self, price: Option<Money>) -> Result<i64, Box<Denial>> {
-        let micros = price.map_or(0, |price| price.micros.max(0));
-        if micros == 0 {
-            return Ok(0);
+    /// The share of a host's own lease.
+    pub(super) const fn as_own(&self) -> Option<&OwnShare> {
+        match &self.0 {
+            Fund::Own(share) => Some(share),
+            Fund::Served(_) => None,
         }
-        let within = match self.budget {
-            None => false,
-            Some(Budget { limit, per: Period::Day, .. }) => {
-                self.purse.today.reserve(micros, limit.micros) && follow(&self.purse.month, micros)
-            }
-            Some(Budget { limit, per: Period::Month, .. }) => {
-                self.purse.month.reserve(micros, limit.micros) && follow(&self.purse.today, micros)
-            }
-        };
-        within.then_some(micros).ok_or_else(|| Box::new(self.exhausted()))
+    }
+
+    /// The share of a server's lease.
+    pub(super) const fn as_served(&self) -> Option<&Share> {
+        match &self.0 {
+            Fund::Own(_) => None,
+            Fund::Served(share) => Some(share),
+        }
     }
 
     /// The lease that the call's receipt names.
     #[must_use]
     pub fn lease(&self) -> LeaseId {
-        self.purse.lease
+        match &self.0 {
+            Fund::Own(share) => share.lease(),
+            Fund::Served(share) => share.lease(),
+        }
     }
 
     /// The worst case that is reserved.
     #[must_use]
     pub fn reserved(&self) -> Option<Money> {
-        self.price.map(|price| Money { micros: self.reserved, ..price })
+        match &self.0 {
+            Fund::Own(share) => share.reserved(),
+            Fund::Served(share) => share.reserved(),
+        }
     }
 
-    /// What a call that ended so is charged: the author's price if its function returned, else nothing.
+    /// What of this usage the receipt counts. Under a server's terms that is at most what the worst case was
+    /// computed from: a meter may pass a limit by one poll of the guest, and that is nobody's to pay.
     #[must_use]
-    pub fn charge(&self, outcome: Outcome) -> Option<Money> {
-        self.price.filter(|_| outcome == Outcome::Ok)
+    pub fn billed(&self, usage: Usage) -> Usage {
+        match &self.0 {
+            Fund::Own(_) => usage,
+            Fund::Served(share) => share.billed(usage),
+        }
+    }
+
+    /// What is charged to the lease for a call that ended so: by a server's terms, or of a host's own lease the
+    /// author's price if its function returned.
+    #[must_use]
+    pub fn charge(&self, outcome: Outcome, usage: &Usage) -> Option<Money> {
+        match &self.0 {
+            Fund::Own(share) => share.charge(outcome),
+            Fund::Served(share) => share.charge(outcome, usage),
+        }
     }
 
     /// Settles the call: what it is charged is spent, at most what it reserved, and the rest goes back.
     /// Settling again changes nothing.
     pub fn settle(&self, charge: Option<Money>) {
-        let held = self.held.swap(0, Ordering::AcqRel);
-        let charge = charge.map_or(0, |charge| charge.micros.clamp(0, held));
-        for meter in [&self.purse.today, &*self.purse.month] {
-            meter.spend(charge);
-            meter.release(held.saturating_sub(charge));
+        match &self.0 {
+            Fund::Own(share) => share.settle(charge),
+            Fund::Served(share) => share.settle(charge.map_or(0, |charge| charge.micros)),
         }
     }
 
-    fn exhausted(&self) -> Denial {
-        let Some(budget) = self.budget else {
-            let reason = "the capsule has a price and the installation has no budget";
-            return Denial::new(Code::BudgetExhausted, Layer::Budget, "call", reason).fix(format!(
-                "add [budget] limit, per and concurrent_calls in {}",
-                self.key.file()
-            ));
-        };
-        let meter = match budget.per {
-            Period::Day => &self.purse.today,
-            Period::Month => &*self.purse.month,
-        };
-        let running = self.account.running.load(Ordering::Acquire);
-        let number = |micros| Money { micros, ..budget.limit }.number();
-        let (spent, reserved) = (meter.spent(), meter.reserved());
-        let spent = if spent > 0 { format!("{} spent and ", number(spent)) } else { String::new() };
-        let reason = format!(
-            "{spent}{} of {} reserved by {running} running calls",
-            number(reserved),
-            budget.limit
-        );
-        Denial::new(Code::BudgetExhausted, Layer::Budget, "call", reason)
-            .fix(format!("retry, or raise budget.limit in {}", self.key.file()))
-    }
-}
-
-impl Drop for Reservation {
-    fn drop(&mut self) {
-        self.settle(None);
-        if self.slot {
-            self.account.leave();
+    /// Settles a call whose end is not on record: whatever the journal turns out to hold, it is not more than
+    /// what was reserved.
+    pub fn forfeit(&self) {
+        match &self.0 {
+            Fund::Own(share) => share.forfeit(),
+            Fund::Served(share) => share.settle(i64::MAX),
         }
     }
-}
-
-fn follow(meter: &super::meter::MoneyMeter, micros: i64) -> bool {
-    meter.follow(micros);
-    true
-}
-
-fn crowded(key: &InstallationKey, running: u32) -> Denial {
-    let reason = format!("{running} calls are running, and budget.concurrent_calls is no more");
-    Denial::new(Code::BudgetConcurrency, Layer::Budget, "call", reason)
-        .fix(format!("retry, or raise budget.concurrent_calls in {}", key.file()))
 }

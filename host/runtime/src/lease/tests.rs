@@ -115,12 +115,12 @@ fn a_call_reserves_its_price_and_is_charged_only_if_its_function_returned() {
     assert_eq!((bench.spent(NOON), bench.reserved(NOON)), (500_000, 0));
     for outcome in [Outcome::Killed(OrderId::from_u128(1)), Outcome::GuestError, Outcome::Trapped] {
         let reservation = bench.take("0.50 EUR", five, NOON).unwrap();
-        assert_eq!(reservation.charge(outcome), None);
-        let charge = reservation.charge(outcome);
+        assert_eq!(reservation.charge(outcome, &Usage::default()), None);
+        let charge = reservation.charge(outcome, &Usage::default());
         reservation.settle(charge);
     }
     let reservation = bench.take("0.50 EUR", five, NOON).unwrap();
-    assert_eq!(reservation.charge(Outcome::Ok), Some(money("0.50 EUR")));
+    assert_eq!(reservation.charge(Outcome::Ok, &Usage::default()), Some(money("0.50 EUR")));
     drop(reservation);
     assert_eq!((bench.spent(NOON), bench.reserved(NOON)), (500_000, 0));
 }
@@ -289,7 +289,7 @@ proptest! {
                 _ if !open.is_empty() => {
                     let ended = open.swap_remove(which % open.len());
                     let outcome = if micros % 2 == 0 { Outcome::Ok } else { Outcome::Trapped };
-                    let charge = ended.charge(outcome);
+                    let charge = ended.charge(outcome, &Usage::default());
                     bench
                         .journal
                         .append(&receipt(ended.lease(), charge, outcome, 7))
@@ -344,7 +344,7 @@ fn a_restart_knows_the_month_too() {
     for days in 0..3 {
         let now = Timestamp(NOON.0 + days * DAY);
         let reservation = bench.take("1.50 EUR", five, now).unwrap();
-        let charge = reservation.charge(Outcome::Ok);
+        let charge = reservation.charge(Outcome::Ok, &Usage::default());
         bench.journal.append(&receipt(reservation.lease(), charge, Outcome::Ok, 7)).wait().unwrap();
         reservation.settle(charge);
     }

@@ -26,7 +26,8 @@ impl Place<'_> {
         rebuild: &mut Rebuild<'_>,
     ) -> Option<Resumed> {
         let fits = self.fits(head, &checkpoint).and_then(|()| {
-            let Checkpoint { seq, hash, closed, starts, state, .. } = checkpoint;
+            let Checkpoint { seq, hash, mut closed, starts, state, .. } = checkpoint;
+            closed.retain(|closed| closed.first >= head.first);
             rebuild.replay.resume(state)?;
             rebuild.starts = starts;
             Ok(Resumed { seq, hash, closed })
@@ -44,10 +45,13 @@ impl Place<'_> {
         if *seq > head.seq || (*seq == head.seq && *hash != head.hash) {
             return Err("the checkpoint is not below the head".to_owned());
         }
-        if closed.first().map(|closed| closed.first) != Some(head.first) {
+        // What was pruned since it was made is not looked for.
+        let kept = || closed.iter().filter(|closed| closed.first >= head.first);
+        let begins = kept().next().map_or(seq.saturating_add(1), |closed| closed.first);
+        if begins != head.first {
             return Err("the checkpoint begins elsewhere".to_owned());
         }
-        for Closed { first, length, .. } in closed {
+        for Closed { first, length, .. } in kept() {
             let path = segment::path(self.dir, *first);
             let file = self.disk.open(&path, Open::Read).map_err(|e| e.to_string())?;
             if file.len().map_err(|e| e.to_string())? != *length {

@@ -10,8 +10,8 @@ use crate::journal::{CheckpointError, Replay};
 
 /// Everything that was ever noted, and how much of it was seen this time.
 #[derive(Default)]
-struct Notes {
-    all: Vec<String>,
+pub(super) struct Notes {
+    pub(super) all: Vec<String>,
     seen: usize,
     entries: Vec<JournalEntry>,
 }

@@ -22,7 +22,7 @@ fn a_checkpoint_after_any_entry_tells_the_same_of_the_day_and_of_the_month() {
     // Two calls a day over the end of a month; one of each day ends a day later.
     let mut late: Option<Reservation> = None;
     let end = |reservation: Reservation| {
-        let charge = reservation.charge(Outcome::Ok);
+        let charge = reservation.charge(Outcome::Ok, &Usage::default());
         let entry = receipt(reservation.lease(), charge, Outcome::Ok, 7);
         bench.journal.append(&entry).wait().unwrap();
         reservation.settle(charge);
