@@ -62,9 +62,11 @@ impl Platform {
     pub async fn token(&self, org: &str) -> anyhow::Result<String> {
         let own: Value =
             serde_json::from_slice(&std::fs::read(self.home.join("keys/login.json"))?)?;
-        let body = json!({ "login": own["login"], "password": own["password"], "org": org });
+        let of = |name: &str| own.get(name).cloned().unwrap_or_default();
+        let body = json!({ "login": of("login"), "password": of("password"), "org": org });
         let entered = self.answer(self.request(Method::POST, "/v1/auth/login").json(&body)).await?;
-        Ok(entered["access_token"].as_str().context("no token")?.to_owned())
+        let token = entered.get("access_token").and_then(Value::as_str);
+        Ok(token.context("no token")?.to_owned())
     }
 
     /// A JSON answer, and nothing but success.

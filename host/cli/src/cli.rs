@@ -6,8 +6,8 @@ use clap::{Parser, Subcommand};
 
 use crate::command::{
     audit, call, capsule, compile_child, completions, doctor, explain, host, install, key, kill,
-    list, login, logs, org, policy, ps, secret, serve, show, token, trust, uninstall, unkill, up,
-    user, version, whoami,
+    list, login, logs, org, policy, ps, review, search, secret, serve, show, token, trust,
+    uninstall, unkill, up, upgrade, user, version, whoami,
 };
 use crate::context::Context;
 use crate::failure::Failure;
@@ -73,8 +73,13 @@ pub(crate) enum Command {
     Key(key::Key),
     #[command(subcommand, after_help = trust::HELP)]
     Trust(trust::Trust),
-    Install(install::Install),
+    Install(Box<install::Install>),
+    Upgrade(upgrade::Upgrade),
+    Rollback(upgrade::Rollback),
     Uninstall(uninstall::Uninstall),
+    Search(search::Search),
+    #[command(subcommand, after_help = review::HELP)]
+    Review(review::Review),
     List(list::List),
     #[command(subcommand, after_help = secret::HELP)]
     Secret(secret::Secret),
@@ -113,7 +118,11 @@ impl Command {
             Self::Key(command) => command.run(context),
             Self::Trust(command) => command.run(context),
             Self::Install(command) => command.run(context),
+            Self::Upgrade(command) => command.run(context),
+            Self::Rollback(command) => command.run(context),
             Self::Uninstall(command) => command.run(context),
+            Self::Search(command) => command.run(context),
+            Self::Review(command) => command.run(context),
             Self::List(command) => command.run(context),
             Self::Secret(command) => command.run(context),
             Self::Token(command) => command.run(context),

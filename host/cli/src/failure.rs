@@ -224,6 +224,7 @@ from_code_only! {
     soma_capsule::dsse::DsseError,
     soma_host::home::HomeError,
     soma_host::token::TokenError,
+    soma_host::feed::FeedError,
 }
 
 macro_rules! from_usage {

@@ -167,6 +167,22 @@ impl Output {
     }
 }
 
+impl Progress {
+    /// A bar over so many bytes, for those who watch.
+    pub(crate) fn bytes(&self, total: u64) -> impl Fn(u64) + Send + Sync + use<> {
+        let bar = self.0.clone();
+        if let Some(bar) = &bar {
+            bar.set_length(total);
+            bar.set_style(indicatif::ProgressStyle::default_bar());
+        }
+        move |more| {
+            if let Some(bar) = &bar {
+                bar.inc(more);
+            }
+        }
+    }
+}
+
 /// Ends its display when dropped.
 #[derive(Debug)]
 pub(crate) struct Progress(Option<indicatif::ProgressBar>);

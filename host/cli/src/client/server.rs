@@ -14,6 +14,9 @@ use crate::session::Door;
 /// Most entries of a list that are fetched.
 const ITEMS_MAX: usize = 10_000;
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long an upload may take, and in which pieces it goes.
+const UPLOAD: Duration = Duration::from_secs(600);
+const CHUNK_BYTES: usize = 64 * 1024;
 
 /// A server to talk to.
 #[derive(Debug)]
@@ -93,6 +96,14 @@ impl Ask {
         self
     }
 
+    /// Under this key instead of a fresh one.
+    pub(crate) fn key(mut self, key: Option<&String>) -> Self {
+        if let Some(key) = key {
+            self.key = Some(key.clone());
+        }
+        self
+    }
+
     fn built(&self, base: &str, http: &reqwest::Client) -> RequestBuilder {
         let mut request = http.request(self.method.clone(), format!("{base}{}", self.path));
         request = request.timeout(PATIENCE);
@@ -158,6 +169,35 @@ impl<'a> ServerClient<'a> {
         }
         let headers = answer.headers().clone();
         Ok(Answer { headers, value: json_of(answer).await? })
+    }
+
+    /// Sends a large JSON body, and says how far it is.
+    pub(crate) async fn upload(
+        &self,
+        ask: Ask,
+        sent: impl Fn(u64) + Send + Sync + 'static,
+    ) -> Result<Value, Failure> {
+        let token = self.door.token(&self.org).await?;
+        let body = ask.body.as_ref().map(Value::to_string).unwrap_or_default();
+        let request = Ask { body: None, ..ask }.built(&self.base, &self.http).bearer_auth(token);
+        let bytes = bytes::Bytes::from(body);
+        let length = bytes.len();
+        let chunks = (0..length.div_ceil(CHUNK_BYTES)).map(move |at| {
+            let chunk = bytes.slice(at * CHUNK_BYTES..length.min((at + 1) * CHUNK_BYTES));
+            sent(chunk.len() as u64);
+            Ok::<_, std::io::Error>(chunk)
+        });
+        let request = request
+            .timeout(UPLOAD)
+            .header("content-type", "application/json")
+            .header("content-length", length)
+            .body(reqwest::Body::wrap_stream(futures::stream::iter(chunks)));
+        let answer = request.send().await.map_err(|e| self.unreachable(&e))?;
+        if answer.status().is_success() {
+            json_of(answer).await
+        } else {
+            Err(problem::failure(answer).await)
+        }
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Failure {

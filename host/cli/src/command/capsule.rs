@@ -1,15 +1,20 @@
-//! `soma capsule …`: the author's loop. Everything here works without host, home or network.
+//! `soma capsule …`: the author's loop, which works without host, home or network, and then what becomes of a
+//! capsule at a marketplace.
 
 mod build;
 mod check;
+mod diff;
 mod inspect;
 mod new;
 mod run;
 mod sign;
+mod submit;
 mod test;
 mod watch;
+mod withdraw;
 
 pub(crate) use sign::bundle_path;
+pub(crate) use submit::told as submission;
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -17,7 +22,7 @@ use crate::failure::Failure;
 pub(crate) const HELP: &str =
     "Example:\n  soma capsule new acme/csv && cd csv && soma capsule test && soma capsule run";
 
-/// Make, build, test, run and sign capsules
+/// Make, build, test, run, sign and publish capsules
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Capsule {
     New(new::New),
@@ -27,6 +32,12 @@ pub(crate) enum Capsule {
     Run(Box<run::Run>),
     Sign(sign::Sign),
     Inspect(inspect::Inspect),
+    Submit(submit::Submit),
+    Diff(diff::Diff),
+    Deprecate(withdraw::Deprecate),
+    Yank(withdraw::Yank),
+    Unyank(withdraw::Unyank),
+    Revoke(withdraw::Revoke),
 }
 
 impl Capsule {
@@ -39,6 +50,12 @@ impl Capsule {
             Self::Run(command) => command.run(context),
             Self::Sign(command) => command.run(context),
             Self::Inspect(command) => command.run(context),
+            Self::Submit(command) => command.run(context),
+            Self::Diff(command) => command.run(context),
+            Self::Deprecate(command) => command.run(context),
+            Self::Yank(command) => command.run(context),
+            Self::Unyank(command) => command.run(context),
+            Self::Revoke(command) => command.run(context),
         }
     }
 }

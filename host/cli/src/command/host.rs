@@ -1,6 +1,8 @@
 //! `soma host`: the fleet: who joined, who may join, who leaves.
 
 use serde_json::json;
+use soma_host::feed::Joining;
+use soma_policy::feed::HostRole;
 use soma_policy::{HostId, RegionId};
 
 use crate::client::Ask;
@@ -30,6 +32,7 @@ pub(crate) enum Host {
     Show(Show),
     Invite(Invite),
     Retire(Retire),
+    Enrol(Enrol),
 }
 
 /// List the hosts that joined
@@ -67,6 +70,46 @@ pub(crate) struct Retire {
     consent: Consent,
 }
 
+/// Let the host of this home join a server; its one-time token is asked for
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  soma host enrol https://soma.example.org --address http://10.0.0.2:7701 --region eu\n\nSOMA_CODE answers what would be asked. From then on the host follows the server, not its files."
+)]
+pub(crate) struct Enrol {
+    /// The server's origin
+    #[arg(value_name = "URL")]
+    server: String,
+    /// Where the gateway reaches this host
+    #[arg(long, value_name = "URL")]
+    address: String,
+    /// What it does there
+    #[arg(long, default_value = "host", value_parser = ["host", "review", "gateway"])]
+    role: String,
+    /// Where it stands
+    #[arg(long)]
+    region: Option<RegionId>,
+}
+
+impl Enrol {
+    fn run(self, context: &Context) -> Result<(), Failure> {
+        let home = context.home_or_new()?;
+        let _lock = home.lock_host()?;
+        let token = crate::asking::secret("SOMA_CODE", "the one-time token")?;
+        let role = match self.role.as_str() {
+            "review" => HostRole::Review,
+            "gateway" => HostRole::Gateway,
+            _ => HostRole::Host,
+        };
+        let (url, address) = (self.server.as_str(), self.address.as_str());
+        let joining = Joining { url, token: &token, address, role, region: self.region };
+        let joined = block_on(async { Ok(soma_host::feed::enrol(&home, joining).await?) })?;
+        let host = home.identity().host;
+        let text = format!("joined {} as {host} · deployment {}", joined.url, joined.deployment);
+        let value = json!({ "host": host, "server": joined.url.to_string(), "deployment": joined.deployment });
+        Ok(context.out.report(&Report::new("soma.host.enrol.v1", value, text))?)
+    }
+}
+
 impl Host {
     pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
@@ -84,6 +127,7 @@ impl Host {
                 Ok(context.out.report(&shown("soma.host.v1", found, COLUMNS))?)
             }
             Self::Invite(invite) => invite.run(context),
+            Self::Enrol(enrol) => enrol.run(context),
             Self::Retire(Retire { host, consent }) => {
                 consent.require(&format!("Take host {host} out of the fleet?"))?;
                 block_on(context.platform()?.send(Ask::delete(format!("/v1/hosts/{host}"))))?;

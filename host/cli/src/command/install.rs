@@ -1,5 +1,7 @@
-//! `soma install FILE|REF`: verifies a capsule, shows what it would get, writes the installation file.
+//! `soma install`: from a marketplace by name; or from a file into the home of a host that follows its files:
+//! verified, shown, written.
 
+pub(crate) mod server;
 mod sheet;
 
 use std::path::Path;
@@ -19,11 +21,12 @@ use crate::spec::{Expanded, bind_secret, expand, to_text};
 /// Install a signed capsule
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  soma install csv.wasm\n  soma install github.wasm --as issues --budget \"5.00 EUR/day\" --without kv.cache --secret token=github-readonly\n  soma install github.wasm --dry-run"
+    after_help = "Example:\n  soma install acme/csv@^1.2\n  soma install csv.wasm\n  soma install github.wasm --as issues --budget \"5.00 EUR/day\" --without kv.cache --secret token=github-readonly\n  soma install github.wasm --dry-run"
 )]
 pub(crate) struct Install {
-    /// A component file with its bundle beside it, an OCI layout folder, or a digest in the store
-    #[arg(value_name = "FILE|REF")]
+    /// PUBLISHER/NAME[@RANGE] of the marketplace; or a component file with its bundle beside it, an OCI layout
+    /// folder, or a digest in the store
+    #[arg(value_name = "NAME|FILE|REF")]
     reference: String,
     /// The installation's id; by default the capsule's name
     #[arg(long = "as", value_name = "ID")]
@@ -52,7 +55,15 @@ pub(crate) struct Install {
 
 impl Install {
     pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
+        if let Some((name, range)) = server::named(&self.reference) {
+            return self.at_server(context, &name, &range);
+        }
         let home = context.home_or_new()?;
+        if home.server()?.is_some() {
+            let what = "the host of this home follows a server, not its files";
+            return Err(Failure::new(Code::Usage, what)
+                .fix("soma capsule submit FILE, then soma install PUBLISHER/NAME"));
+        }
         require_tenant(&home, &self.place)?;
         let found = Found::open(context, &self.reference)?;
         let title = found.title.clone();

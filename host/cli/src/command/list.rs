@@ -26,7 +26,7 @@ impl List {
         let access = Access::new(&self.place, &[Scope::ReadCalls]);
         let asked = block_on(client.get("/v1/installations", &access));
         let items = match asked {
-            Ok(answer) => items_of(&answer),
+            Ok(answer) => items_of(&answer).into_iter().map(of_server).collect(),
             Err(failure) if failure.code() == Some(Code::HostUnreachable) => {
                 let items = self.files_of_home(context)?;
                 context.out.note("no host is running: these are the files of the home");
@@ -64,6 +64,18 @@ impl List {
         }
         Ok(items)
     }
+}
+
+/// A server's own form of an installation, as a host tells it.
+fn of_server(item: Value) -> Value {
+    let Some(id) = item.get("installation").cloned() else { return item };
+    let of = |pointer: &str| item.pointer(pointer).cloned().unwrap_or(Value::Null);
+    let refused = item.get("refused").filter(|it| !it.is_null()).map(|it| json!([it]));
+    json!({
+        "id": id, "capsule": of("/capsule"), "version": of("/active/version"), "digest": of("/active/digest"),
+        "state": of("/state"), "revision": of("/active/revision"), "budget": of("/active/spec/budget"),
+        "waiting": of("/waiting"), "problems": refused,
+    })
 }
 
 pub(crate) fn items_of(answer: &Value) -> Vec<Value> {

@@ -1,6 +1,7 @@
 //! `soma org`: organisations, their environments and the people in them.
 
 mod people;
+mod publisher;
 
 use serde_json::{Value, json};
 use soma_policy::{EnvironmentId, OrgId, RegionId};
@@ -44,6 +45,10 @@ pub(crate) enum Org {
     Join(people::Join),
     Role(people::SetRole),
     Remove(people::Remove),
+    Claim(publisher::Claim),
+    Names(publisher::Names),
+    Keys(publisher::Keys),
+    Key(publisher::AddKey),
     Close(Close),
 }
 
@@ -133,6 +138,10 @@ impl Org {
             Self::Join(it) => it.run(context),
             Self::Role(it) => it.run(context),
             Self::Remove(it) => it.run(context),
+            Self::Claim(it) => it.run(context),
+            Self::Names(it) => it.run(context),
+            Self::Keys(it) => it.run(context),
+            Self::Key(it) => it.run(context),
             Self::Close(it) => it.run(context),
         }
     }

@@ -18,6 +18,7 @@ use crate::context::{Context, Place};
 use crate::failure::Failure;
 use crate::output::Report;
 use crate::run::block_on;
+use crate::session::Door;
 
 /// How long a running host may take to take the removal over.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -43,6 +44,10 @@ pub(crate) struct Uninstall {
 
 impl Uninstall {
     pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
+        if !self.purge && Door::new(context, &context.base()?)?.is_open_for(&self.place.tenant)? {
+            self.consent.require(&format!("Uninstall {}?", self.installation))?;
+            return super::install::server::remove(context, &self.place, &self.installation);
+        }
         let home = context.home()?;
         let key = InstallationKey {
             environment: self.place.environment.clone(),
