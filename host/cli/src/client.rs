@@ -8,7 +8,7 @@ pub(crate) mod problem;
 mod server;
 mod stream;
 
-pub(crate) use server::{Ask, ServerClient};
+pub(crate) use server::{Answer, Ask, ServerClient};
 pub(crate) use stream::Events;
 
 use std::time::Duration;

@@ -2,8 +2,8 @@
 
 use http::HeaderMap;
 use reqwest::{Method, RequestBuilder};
-use serde_json::Value;
-use soma_policy::{Code, OrgId};
+use serde_json::{Value, json};
+use soma_policy::{Code, EnvironmentId, OrgId};
 use std::time::Duration;
 
 use super::{json_of, problem, root_cause};
@@ -25,6 +25,8 @@ pub(crate) struct ServerClient<'a> {
     org: OrgId,
     base: String,
     http: reqwest::Client,
+    /// Shown in the place of the session's own, if there is one.
+    token: Option<String>,
 }
 
 /// A request that is being put together.
@@ -124,7 +126,19 @@ impl<'a> ServerClient<'a> {
     pub(crate) fn new(context: &'a Context, org: &OrgId) -> Result<Self, Failure> {
         let base = context.base()?;
         let door = Door::new(context, &base)?;
-        Ok(Self { door, org: org.clone(), base, http: super::http()? })
+        Ok(Self { door, org: org.clone(), base, http: super::http()?, token: None })
+    }
+
+    /// The same with a token of one environment, which can do no more than this.
+    pub(crate) async fn within(
+        mut self,
+        environment: &EnvironmentId,
+        caps: &[&str],
+    ) -> Result<Self, Failure> {
+        let body = json!({ "caps": caps, "environment": environment });
+        let entered = self.send(Ask::put("/v1/tokens", &body).posted()).await?.value;
+        self.token = entered.get("access_token").and_then(Value::as_str).map(str::to_owned);
+        Ok(self)
     }
 
     /// A document.
@@ -161,7 +175,10 @@ impl<'a> ServerClient<'a> {
     }
 
     async fn once(&self, ask: &Ask) -> Result<Answer, Failure> {
-        let token = self.door.token(&self.org).await?;
+        let token = match &self.token {
+            Some(token) => token.clone(),
+            None => self.door.token(&self.org).await?,
+        };
         let request = ask.built(&self.base, &self.http).bearer_auth(token);
         let answer = request.send().await.map_err(|e| self.unreachable(&e))?;
         if !answer.status().is_success() {

@@ -1,4 +1,7 @@
 //! `soma secret set|list|remove`: values come from standard input or a prompt, never from the command line.
+//! They are kept by the server if there is one, else in the home.
+
+mod server;
 
 use std::io::{IsTerminal, Read};
 
@@ -67,6 +70,11 @@ impl Secret {
 
 impl Set {
     fn run(self, context: &Context) -> Result<(), Failure> {
+        if server::is_asked(context, &self.place)? {
+            let value = SecretValue::new(read_value(&self.name)?)?;
+            let stored = server::set(context, &self.place, &self.name, value.expose())?;
+            return Ok(context.out.report(&stored)?);
+        }
         let home = context.home_or_new()?;
         require_tenant(&home, &self.place)?;
         let value = SecretValue::new(read_value(&self.name)?)?;
@@ -86,6 +94,9 @@ impl Set {
 
 impl List {
     fn run(self, context: &Context) -> Result<(), Failure> {
+        if server::is_asked(context, &self.place)? {
+            return Ok(context.out.report(&server::list(context, &self.place)?)?);
+        }
         let home = context.home()?;
         let mut table = Table::new(&["name", "used by"]);
         let mut items = Vec::new();
@@ -105,13 +116,14 @@ impl List {
 
 impl Remove {
     fn run(self, context: &Context) -> Result<(), Failure> {
+        if server::is_asked(context, &self.place)? {
+            let users = server::users(context, &self.place, &self.name)?;
+            self.ask(&users)?;
+            let removed = server::remove(context, &self.place, &self.name)?;
+            return Ok(context.out.report(&removed)?);
+        }
         let home = context.home()?;
         let users = users(&home, &self.place, &self.name);
-        let warning = if users.is_empty() {
-            String::new()
-        } else {
-            format!(" It is used by {}.", users.join(", "))
-        };
         let secrets = home.secrets()?;
         if !secrets.contains(&scope(&self.place), &self.name) {
             return Err(Failure::new(
@@ -119,12 +131,20 @@ impl Remove {
                 format!("there is no secret `{}`", self.name),
             ));
         }
-        self.consent.require(&format!("Remove secret {}?{warning}", self.name))?;
+        self.ask(&users.join(", "))?;
         let _lock = home.lock_edit()?;
         secrets.remove(&scope(&self.place), &self.name)?;
         let value = json!({ "name": self.name.to_string(), "removed": true });
         let text = format!("removed {}", self.name);
         Ok(context.out.report(&Report::new("soma.secret.v1", value, text))?)
+    }
+}
+
+impl Remove {
+    fn ask(&self, users: &str) -> Result<(), Failure> {
+        let warning =
+            if users.is_empty() { String::new() } else { format!(" It is used by {users}.") };
+        self.consent.require(&format!("Remove secret {}?{warning}", self.name))
     }
 }
 
