@@ -12,6 +12,7 @@ mod enrol;
 mod error;
 mod proof;
 mod route;
+pub(crate) mod secrets;
 mod wire;
 
 pub use client::{FeedClient, Request};

@@ -19,6 +19,7 @@ use crate::calls::Calls;
 use crate::clock::Clock;
 use crate::component::Components;
 use crate::feed::FeedClient;
+use crate::feed::secrets::FeedSecrets;
 use crate::home::{Configuration, Home, Server, Settings};
 use crate::installations::Snapshot;
 use crate::journal::Journal;
@@ -35,6 +36,7 @@ mod money;
 mod open;
 mod purge;
 mod rebuilt;
+mod secrets;
 mod tools;
 mod upkeep;
 
@@ -92,6 +94,8 @@ pub struct Host {
     checkpointing: Arc<AtomicBool>,
     served: FunctionName,
     client: Option<Arc<FeedClient>>,
+    /// Values that the server sent, if there is one.
+    feed_secrets: Option<Arc<FeedSecrets>>,
     guests: Threads,
     control: Threads,
 }
@@ -178,6 +182,11 @@ impl Host {
     #[must_use]
     pub fn leases(&self) -> &Leases {
         &self.leases
+    }
+
+    /// Values that the server sent: whoever applies the feed says which are wanted.
+    pub(crate) fn feed_secrets(&self) -> Option<&Arc<FeedSecrets>> {
+        self.feed_secrets.as_ref()
     }
 
     /// The way to the server, if there is one: for leases, secrets and the journal.

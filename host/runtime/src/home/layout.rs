@@ -257,6 +257,12 @@ impl Layout {
         self.root.join("state/kill")
     }
 
+    /// Secrets that a server sent, sealed by this host's own key.
+    #[must_use]
+    pub fn feed_secrets(&self) -> PathBuf {
+        self.root.join("state/feed-secrets")
+    }
+
     /// What a server said: the snapshot, and what came after it.
     #[must_use]
     pub fn feed(&self) -> PathBuf {

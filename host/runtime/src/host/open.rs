@@ -8,27 +8,23 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use futures::FutureExt as _;
-use futures::future::BoxFuture;
 use soma_capsule::key::KeyPair;
-use soma_policy::{
-    BootId, BootRecord, FeedPosition, FunctionName, InstallationKey, JournalEntry, JournalId,
-    SecretName,
-};
-use zeroize::Zeroizing;
+use soma_policy::{BootId, BootRecord, FeedPosition, FunctionName, JournalEntry, JournalId};
 
 use super::rebuilt::Rebuilt;
-use super::{Host, HostOptions, Threads, money, tools, upkeep};
+use super::secrets::Source;
+use super::{Host, HostOptions, Threads, money, secrets, tools, upkeep};
 use crate::admission::Admission;
 use crate::calls::Calls;
 use crate::capability::files::Volumes;
-use crate::capability::http::{HttpClient, Moved, OwnAddresses, SecretSource, SecretUnavailable};
+use crate::capability::http::{HttpClient, Moved, OwnAddresses};
 use crate::capability::kv::KvStore;
 use crate::compile::Compiler;
 use crate::component::Components;
 use crate::engine::{self, PoolSize};
 use crate::feed::FeedClient;
-use crate::home::{Configuration, Home, HomeError, OperatorFile, SecretScope, SecretStore};
+use crate::feed::secrets::FeedSecrets;
+use crate::home::{Configuration, Home, HomeError, OperatorFile};
 use crate::journal::{Journal, JournalKey, JournalOptions};
 use crate::kill::{KillOptions, Kills};
 use crate::lease::{Holder, Leases, MovedToday};
@@ -103,14 +99,16 @@ impl Host {
             configuration.clone(),
         )
         .map_err(at("the code cache"))?;
-        let client = client(&options, moved)?;
+        let kept = options.server.as_ref().map(|_| FeedSecrets::open(&options.home));
+        let kept = kept.transpose()?.map(Arc::new);
+        let client = client(&options, moved, kept.as_ref())?;
         let served: FunctionName = SERVED.parse().map_err(at("the name of served requests"))?;
         let guests = Threads::start("soma-guest", options.guest_threads)
             .map_err(at("the guests' threads"))?;
         let control = Threads::start("soma-control", 1).map_err(at("the control threads"))?;
         let files = folder(&options.home.layout().files())?;
         let kv = KvStore::open(&options.home.layout().kv()).map_err(at("the key-value store"))?;
-        let stored = stored(options.home.secrets()?);
+        let stored = Source::of(&options.home, kept.as_ref())?.stored();
         let server = options.server.clone();
         let open = |server| FeedClient::new(&options.home, server, clock.clone()).map(Arc::new);
         let feed_client = server.map(open).transpose()?;
@@ -138,6 +136,7 @@ impl Host {
             checkpointing: Arc::default(),
             served,
             client: feed_client,
+            feed_secrets: kept,
             guests,
             control,
         });
@@ -145,6 +144,7 @@ impl Host {
         host.audit_start();
         upkeep::start(&host, options.idle);
         money::start(&host);
+        secrets::start(&host);
         Ok(host)
     }
 
@@ -192,8 +192,12 @@ fn record(
     Ok((journal, leases, moved, kills))
 }
 
-fn client(options: &HostOptions, moved: Vec<MovedToday>) -> Result<Arc<HttpClient>, OpenError> {
-    let secrets = Arc::new(Sealed(options.home.secrets()?));
+fn client(
+    options: &HostOptions,
+    moved: Vec<MovedToday>,
+    kept: Option<&Arc<FeedSecrets>>,
+) -> Result<Arc<HttpClient>, OpenError> {
+    let secrets = Arc::new(Source::of(&options.home, kept)?);
     let own = OwnAddresses::new(options.own.iter().copied());
     let client = HttpClient::new(options.clock.clone(), own, secrets).map_err(at("TLS"))?;
     let client = client.with_loopback(options.loopback.clone());
@@ -217,27 +221,4 @@ pub(super) fn anchors(home: &Home) -> Result<Vec<(String, Vec<u8>)>, OpenError> 
 fn folder(path: &Path) -> Result<Dir, OpenError> {
     crate::home::make_folder(path)?;
     Dir::open_ambient_dir(path, ambient_authority()).map_err(at("the files folder"))
-}
-
-fn scope(key: &InstallationKey) -> SecretScope {
-    SecretScope { org: key.org.clone(), environment: key.environment.clone() }
-}
-
-fn stored(secrets: SecretStore) -> Box<crate::capability::secret::SecretStored> {
-    Box::new(move |key: &InstallationKey, name: &SecretName| secrets.contains(&scope(key), name))
-}
-
-/// Secrets out of the sealed files of a home.
-struct Sealed(SecretStore);
-
-impl SecretSource for Sealed {
-    fn reveal<'a>(
-        &'a self,
-        owner: &'a InstallationKey,
-        name: &'a SecretName,
-    ) -> BoxFuture<'a, Result<Option<Zeroizing<Vec<u8>>>, SecretUnavailable>> {
-        let found = self.0.get(&scope(owner), name).map_err(|_| SecretUnavailable);
-        let value = found.map(|found| found.map(|value| Zeroizing::new(value.expose().to_vec())));
-        std::future::ready(value).boxed()
-    }
 }
