@@ -27,6 +27,7 @@ mod proven;
 mod reply;
 mod revocations;
 mod routes;
+mod secrets;
 mod serve;
 mod session;
 mod status;

@@ -120,6 +120,10 @@ async fn template(base: &str) {
     root.close().await.expect("closed");
 }
 
+fn texts(rows: Result<Vec<String>, sqlx::Error>) -> Vec<String> {
+    rows.expect("SQL of the fixture")
+}
+
 impl TestDatabase {
     pub(crate) fn sqlite() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
@@ -171,6 +175,41 @@ impl TestDatabase {
         let (server, code) =
             Server::open(&self.config(), clock.clone()).await.expect("the server opens");
         (server, clock, code)
+    }
+
+    /// Every row of every table as text, as the owner sees it.
+    pub(crate) async fn dump(&self) -> Vec<(String, String)> {
+        match (&self.database, &self.owner) {
+            (Database::Sqlite { path }, _) => {
+                let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+                let mut connection = options.connect().await.expect("SQLite opens");
+                let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
+                let rows = "SELECT group_concat('quote(\"' || name || '\")', '||'',''||') FROM pragma_table_info($1)";
+                let mut dump = Vec::new();
+                for table in texts(sqlx::query_scalar(tables).fetch_all(&mut connection).await) {
+                    let columns =
+                        sqlx::query_scalar(rows).bind(&table).fetch_one(&mut connection).await;
+                    let columns: String = columns.expect("columns");
+                    let sql = sqlx::AssertSqlSafe(format!("SELECT {columns} FROM {table}"));
+                    let rows = texts(sqlx::query_scalar(sql).fetch_all(&mut connection).await);
+                    dump.push((table, rows.join("\n")));
+                }
+                dump
+            }
+            (_, Some(owner)) => {
+                let mut connection = connect(owner).await;
+                let tables = "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
+                let mut dump = Vec::new();
+                for table in texts(sqlx::query_scalar(tables).fetch_all(&mut connection).await) {
+                    let sql = format!("SELECT row_to_json(it)::text FROM {table} it");
+                    let sql = sqlx::AssertSqlSafe(sql);
+                    let rows = texts(sqlx::query_scalar(sql).fetch_all(&mut connection).await);
+                    dump.push((table, rows.join("\n")));
+                }
+                dump
+            }
+            _ => unreachable!("a test database is one of the two"),
+        }
     }
 
     /// Changes the database behind the server's back, as its owner could.

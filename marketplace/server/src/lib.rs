@@ -20,6 +20,7 @@ mod hosts;
 mod identity;
 mod login;
 mod packages;
+mod secrets;
 mod server;
 mod store;
 mod trust;

@@ -46,6 +46,9 @@ acts! {
     KeyMade "key-made" "An API key was made.";
     KeyRevoked "key-revoked" "An API key was revoked.";
     IssuerKeyRotated "issuer-key-rotated" "A new key will sign tokens.";
+    SecretSet "secret-set" "A secret has a new value.";
+    SecretRemoved "secret-removed" "A secret was removed with its values.";
+    SecretSent "secret-sent" "A version of a secret was sealed to a host for the first time.";
     IssuerKeyRevoked "issuer-key-revoked" "A key and all of its tokens count no more.";
     EnrolmentMade "enrolment-made" "A one-time token for a host was made.";
     HostEnrolled "host-enrolled" "A host joined.";

@@ -23,7 +23,16 @@ impl fmt::Display for Version {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct IfMatch(u64);
 
+/// The version that an update is meant for, if it says one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen(pub(crate) Option<IfMatch>);
+
 impl IfMatch {
+    /// The version that it names.
+    pub(crate) const fn version(self) -> u64 {
+        self.0
+    }
+
     /// Refuses if the thing has another version now.
     pub(crate) fn judge(self, current: u64) -> Result<u64, Problem> {
         if self.0 == current { Ok(current) } else { Err(stale()) }
@@ -49,5 +58,16 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
             .and_then(|text| text.strip_prefix("\"v")?.strip_suffix('"')?.parse().ok());
         // A tag that is none of ours cannot be the current one.
         number.map(Self).ok_or_else(stale)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Seen {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        if parts.headers.contains_key(IF_MATCH) {
+            return IfMatch::from_request_parts(parts, state).await.map(|it| Self(Some(it)));
+        }
+        Ok(Self(None))
     }
 }

@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use super::problem::Problem;
 use super::{
     accounts, audit, bootstrap, environments, factor, feed, guard, hosts, invitations, issuer,
-    members, openapi, orgs, revocations, session, status, users,
+    members, openapi, orgs, revocations, secrets, session, status, users,
 };
 use crate::server::Server;
 
@@ -73,6 +73,13 @@ pub(super) fn documented() -> OpenApiRouter<Server> {
         .routes(routes!(feed::bundle))
         .routes(routes!(feed::approval))
         .routes(routes!(feed::epoch, feed::begin_epoch))
+        // Secrets.
+        .routes(
+            routes!(secrets::set, secrets::show, secrets::remove)
+                .layer(DefaultBodyLimit::max(secrets::BODY_MAX)),
+        )
+        .routes(routes!(secrets::list))
+        .routes(routes!(secrets::send))
         // The server itself.
         .routes(routes!(status::health))
         .routes(routes!(status::ready))

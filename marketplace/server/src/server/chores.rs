@@ -12,6 +12,8 @@ const TICK: Duration = Duration::from_secs(1);
 /// Ticks between two readings of the keys, and between two sweeps.
 const KEYS_EVERY: u64 = 15;
 const SWEEP_EVERY: u64 = 600;
+/// Ticks between two looks for replaced secrets that no host holds any more.
+const SECRETS_EVERY: u64 = 30;
 
 impl Server {
     /// Runs the chores until the server stops.
@@ -36,6 +38,9 @@ impl Server {
             }
             if ticks.is_multiple_of(SWEEP_EVERY) {
                 told("sweep", self.sweep().await.map(drop));
+            }
+            if ticks.is_multiple_of(SECRETS_EVERY) {
+                told("secrets", self.erase_old_secrets().await.map(drop));
             }
         }
         // What the last requests left is numbered before the end.

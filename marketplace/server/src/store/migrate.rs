@@ -27,7 +27,7 @@ macro_rules! step {
     };
 }
 
-const STEPS: &[Step] = &[step!(1 "0001_identity"), step!(2 "0002_feed")];
+const STEPS: &[Step] = &[step!(1 "0001_identity"), step!(2 "0002_feed"), step!(5 "0005_secrets")];
 
 /// All steps as one text for each database.
 #[cfg(test)]

@@ -53,6 +53,10 @@ pub(super) const RETENTION: &[Line] = &[
     line("audit_checkpoints", Keep::Forever),
     line("changes", Keep::Forever),
     line("sequences", Keep::Forever),
+    line("secret_keys", Keep::WhileItExists),
+    line("secrets", Keep::WhileItExists),
+    line("secret_values", Keep::WhileItExists),
+    line("secret_hosts", Keep::WhileItExists),
     line("schema_steps", Keep::Forever),
     line(
         "host_enrolments",

@@ -106,7 +106,7 @@ pub(super) struct Stage {
     pub(super) clock: Arc<FixedClock>,
     pub(super) router: Router,
     pub(super) code: String,
-    _database: TestDatabase,
+    pub(super) database: TestDatabase,
 }
 
 impl Stage {
@@ -115,7 +115,7 @@ impl Stage {
         let (server, clock, code) = database.server().await;
         let router = routes::router(server.clone());
         let code = code.unwrap().expose().to_owned();
-        Self { server, clock, router, code, _database: database }
+        Self { server, clock, router, code, database }
     }
 
     pub(super) fn ask(&self, method: &str, path: &str) -> Ask {
@@ -133,6 +133,13 @@ impl Stage {
 
     pub(super) async fn delete(&self, path: &str, token: &str) -> Answer {
         self.ask("DELETE", path).token(token).send().await
+    }
+
+    /// All rows of one table.
+    pub(super) async fn dump_of(&self, table: &str) -> String {
+        let dump = self.database.dump().await;
+        let found = dump.into_iter().find(|(name, _)| name == table);
+        found.map(|(_, rows)| rows).unwrap()
     }
 
     /// Time goes on.

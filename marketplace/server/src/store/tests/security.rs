@@ -7,7 +7,7 @@ use crate::fixture::{START, TestDatabase};
 use crate::store::{Database, Store, StoreError};
 
 /// Tables that no tenant's login may even look at.
-const HIDDEN: [&str; 14] = [
+const HIDDEN: [&str; 15] = [
     "deployment",
     "user_passwords",
     "user_totps",
@@ -22,6 +22,7 @@ const HIDDEN: [&str; 14] = [
     "feed_epochs",
     "kill_documents",
     "kill_receipts",
+    "secret_keys",
 ];
 
 async fn count(pool: &PgPool, table: &str, org: &str) -> Result<i64, sqlx::Error> {
