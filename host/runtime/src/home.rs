@@ -35,7 +35,9 @@ pub use file::{make_folder, names_in, read_bounded, remove, write_private};
 pub use keys::{HostKeys, MacKey, SigningKey};
 pub use layout::Layout;
 pub use lock::{EditLock, HostLock};
-pub use operators::{OPERATOR_KEY, OperatorEntry, OperatorFile, ROOT_KEY, encoded};
+pub use operators::{
+    OPERATOR_KEY, OperatorEntry, OperatorFile, OperatorsOnDisk, ROOT_KEY, encoded,
+};
 pub use orgs::{Org, Orgs};
 pub use seal::SealingKey;
 pub use secrets::{SecretScope, SecretStore, SecretValue};

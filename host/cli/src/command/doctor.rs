@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use soma_host::descriptors::{self, Descriptors};
-use soma_host::home::{Home, OperatorFile, Orgs};
+use soma_host::home::{Home, OperatorFile, OperatorsOnDisk as _, Orgs};
 use soma_policy::Code;
 
 use crate::context::Context;

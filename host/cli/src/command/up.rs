@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use soma_host::home::{Born, Home, OperatorFile};
+use soma_host::home::{Born, Home, OperatorFile, OperatorsOnDisk as _};
 
 use crate::context::{ADDRESS, Context};
 use crate::failure::Failure;

@@ -11,7 +11,7 @@ use soma_policy::{Digest, Timestamp, TokenId};
 
 use super::stamp::{FileLook, Stamp};
 use super::verified::{PackageError, VerifiedStore};
-use super::{Home, HomeError, OperatorFile, Settings, load_policy};
+use super::{Home, HomeError, OperatorFile, OperatorsOnDisk as _, Settings, load_policy};
 use crate::installations::{FileProblem, Inputs, Installations, Reloaded, Snapshot};
 use crate::token::{Issuers, Revoked, TokenError, TokenVerifier};
 

@@ -12,7 +12,9 @@ use soma_policy::{HostId, Timestamp};
 
 use super::keys::{SigningKey, ensure_random_key, key_error};
 use super::layout::{FOLDERS, TOP};
-use super::operators::{OPERATOR_KEY, OperatorEntry, OperatorFile, ROOT_KEY, encoded};
+use super::operators::{
+    OPERATOR_KEY, OperatorEntry, OperatorFile, OperatorsOnDisk as _, ROOT_KEY, encoded,
+};
 use super::{EditLock, HomeError, Identity, Layout, SCHEMA, file, orgs, settings, starter};
 use crate::token::{Issuer, TrustedIssuer};
 

@@ -2,46 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use soma_capsule::dsse::DsseError;
-use soma_policy::{Code, OperatorsError, OrderId};
-
-/// Why a signed order or lift is not taken. Nothing was changed.
-#[derive(Debug, thiserror::Error)]
-pub enum KillRefusal {
-    /// It is no signed document of this kind, or a signature is wrong.
-    #[error(transparent)]
-    Document(#[from] DsseError),
-    /// It is longer than any order.
-    #[error("an order has at most {bound} bytes, this has {length}")]
-    TooLong {
-        /// Its length.
-        length: usize,
-        /// The bound.
-        bound: usize,
-    },
-    /// No operator signed it.
-    #[error(transparent)]
-    Operators(#[from] OperatorsError),
-    /// It does not fit the orders that are here.
-    #[error(transparent)]
-    State(#[from] soma_policy::KillError),
-}
-
-impl KillRefusal {
-    /// Its code in the catalogue.
-    #[must_use]
-    pub fn code(&self) -> Code {
-        use soma_policy::KillError as State;
-        match self {
-            Self::Document(DsseError::Unsigned | DsseError::BadSignature(_)) => Code::KillSigner,
-            Self::Operators(_) => Code::KillSigner,
-            Self::Document(_) | Self::TooLong { .. } => Code::KillMalformed,
-            Self::State(State::Unknown(_)) => Code::KillUnknown,
-            Self::State(State::Hash(_) | State::Version(_)) => Code::KillLiftHash,
-            Self::State(State::Full) => Code::KillFull,
-        }
-    }
-}
+pub use soma_capsule::kill::KillRefusal;
+use soma_policy::{Code, OrderId};
 
 /// Why a host does not start: what must stop is not known for certain, and starting would let it run.
 #[derive(Debug, thiserror::Error)]

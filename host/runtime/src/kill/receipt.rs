@@ -1,59 +1,11 @@
-//! What a host says that it stopped: a document that it signs once the calls have ended.
+//! What a host says that it stopped, made from the calls that it cut.
 
-use serde::{Deserialize, Serialize};
-use soma_capsule::dsse::{self, DsseError, Envelope};
-use soma_capsule::key::KeyPair;
-use soma_policy::{CallId, Digest, HostId, InstallationKey, OrderId, Timestamp, decimal};
+use soma_policy::{Digest, HostId, OrderId, Timestamp};
 
-use super::document::RECEIPT_KIND;
+pub use soma_capsule::kill::{KillReceipt, Micros, StoppedCall};
 
 /// Calls that a receipt lists; more are counted.
 const CALLS_MAX: usize = 2000;
-
-/// A host's receipt for carrying out an order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct KillReceipt {
-    /// When the host took the order, by its wall clock.
-    pub accepted_at: Timestamp,
-    /// The calls that it stopped, those that took longest first.
-    pub calls: Vec<StoppedCall>,
-    /// Hash of the order's canonical form.
-    pub document: Digest,
-    /// The host.
-    pub host: HostId,
-    /// The order.
-    pub order: OrderId,
-    /// How many calls were stopped, those that are not listed too.
-    pub stopped: u32,
-    /// From acceptance until the last of the calls that have ended had ended, in microseconds.
-    #[serde(with = "decimal")]
-    pub took_us: u64,
-    /// The version of this format: 1.
-    pub v: u32,
-}
-
-/// One call that an order stopped.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StoppedCall {
-    /// The call.
-    pub call: CallId,
-    /// Blocking operations that cannot be stopped and were still under way.
-    pub draining: u32,
-    /// Its function.
-    pub function: String,
-    /// Its installation.
-    pub installation: InstallationKey,
-    /// From acceptance until nothing of its guest ran any more, in microseconds. Absent if that was not
-    /// yet so when the host stopped waiting.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stopped_us: Option<Micros>,
-}
-
-/// Microseconds, as a decimal string.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Micros(#[serde(with = "decimal")] pub u64);
 
 /// What a receipt is made of.
 pub(super) struct Carried {
@@ -63,31 +15,16 @@ pub(super) struct Carried {
     pub(super) calls: Vec<StoppedCall>,
 }
 
-impl KillReceipt {
-    /// The version that this crate writes.
-    pub const VERSION: u32 = 1;
-
-    pub(super) fn new(host: HostId, carried: Carried) -> Self {
-        let Carried { accepted_at, document, order, mut calls } = carried;
+impl Carried {
+    /// The receipt of this host for it.
+    pub(super) fn receipt(self, host: HostId) -> KillReceipt {
+        let Self { accepted_at, document, order, mut calls } = self;
         let took_us = calls.iter().filter_map(|call| call.stopped_us).max().map_or(0, |us| us.0);
         // Those that still run come first, then by time.
         calls.sort_by_key(|call| std::cmp::Reverse(call.stopped_us.map_or(u64::MAX, |us| us.0)));
         let stopped = u32::try_from(calls.len()).unwrap_or(u32::MAX);
         calls.truncate(CALLS_MAX);
-        Self { accepted_at, calls, document, host, order, stopped, took_us, v: Self::VERSION }
-    }
-
-    /// Calls that had not ended, or that had left blocking work behind.
-    pub fn draining(&self) -> impl Iterator<Item = &StoppedCall> {
-        self.calls.iter().filter(|call| call.stopped_us.is_none() || call.draining > 0)
-    }
-
-    pub(super) fn sign(&self, key: &KeyPair) -> Result<Envelope, DsseError> {
-        dsse::sign_document(RECEIPT_KIND, self, &[key])
-    }
-
-    /// Reads a stored receipt of ours; it was checked when it was made.
-    pub(super) fn stored(envelope: &Envelope) -> Option<Self> {
-        serde_json::from_slice(envelope.unverified_payload()).ok()
+        let v = KillReceipt::VERSION;
+        KillReceipt { accepted_at, calls, document, host, order, stopped, took_us, v }
     }
 }

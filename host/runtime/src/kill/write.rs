@@ -73,7 +73,7 @@ impl Kills {
         taken.stands.as_ref().filter(|_| taken.changed || !calls.is_empty())?;
         let (order, document) = (taken.order, taken.hash);
         let carried = Carried { accepted_at, document, order, calls };
-        let receipt = KillReceipt::new(self.host, carried);
+        let receipt = carried.receipt(self.host);
         let signed = receipt.sign(&self.key);
         let envelope = signed
             .inspect_err(|error| tracing::error!(%order, %error, "a kill receipt is not signed"))

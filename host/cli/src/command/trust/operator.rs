@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use soma_capsule::key::PublicKey;
-use soma_host::home::{Home, OperatorEntry, OperatorFile, ROOT_KEY, encoded};
+use soma_host::home::{Home, OperatorEntry, OperatorFile, OperatorsOnDisk as _, ROOT_KEY, encoded};
 use soma_policy::Code;
 
 use crate::command::key::{KeyName, open_private};
