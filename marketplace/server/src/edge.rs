@@ -16,6 +16,7 @@ mod guard;
 mod hosts;
 mod invitations;
 mod issuer;
+mod kills;
 mod members;
 mod metrics;
 mod once;

@@ -18,6 +18,7 @@ mod edge;
 mod feed;
 mod hosts;
 mod identity;
+mod kills;
 mod login;
 mod packages;
 mod secrets;

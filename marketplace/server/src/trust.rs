@@ -1,12 +1,18 @@
-//! What this server is bound to beyond its own keys: the root's public key, which nothing that comes over
-//! the network can change. Read when it is asked for, so that an operator's edit counts at once.
+//! What this server is bound to beyond its own keys: the root's public key, and the list of operators under its
+//! signature. Nothing that comes over the network can change either. Both are read when they are asked for, so
+//! that an operator's edit counts at once.
 
 use std::path::{Path, PathBuf};
 
 use soma_capsule::PublicKey;
+use soma_capsule::kill::Trusted;
+use soma_capsule::operators::{LIST_BYTES_MAX, OperatorFile, SIGNATURE_BYTES_MAX, check_signature};
 use soma_policy::Code;
 
 const ROOT: &str = "root.pub";
+const LIST: &str = "operators.toml";
+const SIGNATURE: &str = "operators.toml.sigstore.json";
+const NEXT: &str = "operators.toml.next.sigstore.json";
 const ROOT_BYTES_MAX: u64 = 16 << 10;
 
 /// Why the trust anchors cannot be used.
@@ -35,6 +41,25 @@ pub(crate) async fn root(folder: &Path) -> Result<PublicKey, TrustError> {
     let bytes = read(path.clone(), ROOT_BYTES_MAX).await?;
     let unfit = |error: &dyn std::fmt::Display| TrustError::Unfit(shown(&path), error.to_string());
     PublicKey::from_pem(&bytes).map_err(|error| unfit(&error))
+}
+
+/// Who may sign kill orders: the list that the root signed, and no other.
+pub(crate) async fn operators(folder: &Path) -> Result<Trusted, TrustError> {
+    let root = root(folder).await?;
+    let list = read(folder.join(LIST), LIST_BYTES_MAX).await?;
+    let unfit = |error: &dyn std::fmt::Display| {
+        TrustError::Unfit(shown(&folder.join(LIST)), error.to_string())
+    };
+    let signature = read(folder.join(SIGNATURE), SIGNATURE_BYTES_MAX).await?;
+    if let Err(error) = check_signature(&list, &signature, &root) {
+        // A list is written after its signature and before that takes its place.
+        let next = read(folder.join(NEXT), SIGNATURE_BYTES_MAX).await.ok();
+        if next.is_none_or(|next| check_signature(&list, &next, &root).is_err()) {
+            return Err(unfit(&error));
+        }
+    }
+    let list = OperatorFile::parse(&list).map_err(|error| unfit(&error))?;
+    list.trusted().map_err(|error| unfit(&error))
 }
 
 async fn read(path: PathBuf, max: u64) -> Result<Vec<u8>, TrustError> {

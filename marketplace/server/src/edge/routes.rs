@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use super::problem::Problem;
 use super::{
     accounts, audit, bootstrap, environments, factor, feed, guard, hosts, invitations, issuer,
-    members, openapi, orgs, revocations, secrets, session, status, users,
+    kills, members, openapi, orgs, revocations, secrets, session, status, users,
 };
 use crate::server::Server;
 
@@ -73,6 +73,12 @@ pub(super) fn documented() -> OpenApiRouter<Server> {
         .routes(routes!(feed::bundle))
         .routes(routes!(feed::approval))
         .routes(routes!(feed::epoch, feed::begin_epoch))
+        // Kill orders.
+        .routes(routes!(kills::list, kills::give))
+        .routes(routes!(kills::sign))
+        .routes(routes!(kills::lift))
+        .routes(routes!(kills::receipts))
+        .routes(routes!(kills::take_receipt).layer(DefaultBodyLimit::max(REPORT_MAX)))
         // Secrets.
         .routes(
             routes!(secrets::set, secrets::show, secrets::remove)
