@@ -12,7 +12,6 @@ mod take;
 mod tests;
 
 pub(crate) use book::OrderView;
-pub(crate) use receipts::Stopped;
 pub(crate) use take::{Giver, Taken};
 
 use soma_capsule::kill::KillRefusal;

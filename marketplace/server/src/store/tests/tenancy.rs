@@ -35,6 +35,7 @@ const TRIED: &[&str] = &[
     "revoke",
     "is_revoked",
     "audit_page",
+    "host_refusals",
 ];
 
 fn refused<T>(done: Result<T, StoreError>) -> bool {
@@ -79,6 +80,8 @@ on_both_databases! {
         assert!(!unit.is_revoked("t", "user:x", "c", START).await.unwrap());
         let filter = AuditFilter { limit: 10, ..AuditFilter::default() };
         assert!(unit.audit_page(&filter).await.unwrap().is_empty());
+        let csv = "csv".parse().unwrap();
+        assert!(unit.host_refusals(&production().environment, &csv).await.unwrap().is_empty());
         assert!(refused(unit.revoke(&revoked).await));
         let foreign = crate::store::tests::rows::an_invitation(9, "acme");
         assert!(refused(unit.insert_invitation(&foreign, "code", START).await));
