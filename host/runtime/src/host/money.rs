@@ -1,6 +1,9 @@
 //! Two loops between this host and its server that are about money: leases ahead of need, and the journal on its
 //! way up. Neither lies on the path of a call, and neither keeps a host open that everybody else let go.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 

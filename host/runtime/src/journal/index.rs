@@ -78,9 +78,10 @@ impl Index {
         }
     }
 
-    /// Forgets records from `next` on; `end` is where the latest segment left now ends.
-    pub(crate) fn cut(&mut self, next: u64, end: u64) {
-        while self.segments.len() > 1 && self.segments.last().is_some_and(|s| s.first >= next) {
+    /// Forgets records from `next` on, and the segments after `segment`, which now ends at `end`. It may hold no
+    /// record yet.
+    pub(crate) fn cut(&mut self, segment: u64, next: u64, end: u64) {
+        while self.segments.len() > 1 && self.segments.last().is_some_and(|s| s.first > segment) {
             self.segments.pop();
         }
         if let Some(segment) = self.segments.last_mut() {
@@ -168,11 +169,21 @@ mod tests {
     #[test]
     fn a_cut_forgets_later_records_and_segments() {
         let mut index = index();
-        index.cut(6, 150_100);
+        index.cut(1, 6, 150_100);
         assert_eq!(index.find(6), None);
         assert_eq!(index.find(5).unwrap().end, 150_100);
         index.add(6, 150_100, 150_200);
         assert_eq!(index.find(6).unwrap().next, 7);
+    }
+
+    #[test]
+    fn a_segment_without_a_record_is_the_one_that_is_gone_on_with() {
+        let mut index = index();
+        index.cut(11, 11, 100);
+        assert_eq!((index.last(), index.active()), (10, Some((11, Digest::ZERO))));
+        index.add(11, 100, 150);
+        assert_eq!(index.find(11).unwrap(), Place { segment: 11, offset: 100, end: 150, next: 12 });
+        assert_eq!(index.find(10).unwrap().end, 100 + 10 * 30_000);
     }
 
     #[test]

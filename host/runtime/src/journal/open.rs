@@ -240,7 +240,7 @@ impl Place<'_> {
             file.sync().map_err(DiskError::of("sync", &path))?;
             cut = cut.saturating_add(length.saturating_sub(keep.end));
         }
-        index.cut(keep.next, keep.end);
+        index.cut(keep.segment, keep.next, keep.end);
         Ok((file, cut, index))
     }
 

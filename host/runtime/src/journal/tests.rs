@@ -3,6 +3,7 @@
 mod checkpoints;
 mod fuzz;
 mod interrupted;
+mod money;
 mod power;
 mod pruning;
 mod running;

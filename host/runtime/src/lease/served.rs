@@ -163,6 +163,21 @@ impl Served {
     }
 }
 
+#[cfg(test)]
+impl super::Leases {
+    /// Reserves for a call of an installation that is only named.
+    pub(crate) fn reserve_named(
+        &self,
+        key: &InstallationKey,
+        price: Option<Money>,
+        now: Timestamp,
+    ) -> Option<super::Reservation> {
+        let need = Need { key, price, budget: None, limits: &Limits::DEFAULT };
+        let share = self.served.as_ref()?.take(&need, Billing::Tenant, now);
+        share.ok().map(super::Reservation::served)
+    }
+}
+
 /// A call of another kind of host's reservation.
 pub(super) fn foreign() -> Denial {
     let reason = "the caller's reservation is of another kind of lease";
