@@ -6,6 +6,7 @@
 //! erasing a person leaves the chain valid.
 
 mod act;
+mod alarm;
 mod chain;
 mod checkpoint;
 mod sequencer;
@@ -14,5 +15,7 @@ mod tests;
 mod verify;
 
 pub(crate) use act::Act;
+pub(crate) use chain::{START, delta};
 pub(crate) use sequencer::Sequencer;
 pub use verify::{AuditFinding, Verification};
+pub(crate) use verify::{Signer, read_kept, walk};

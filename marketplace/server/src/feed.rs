@@ -18,7 +18,7 @@ mod tests;
 
 pub(crate) use answer::Place;
 pub(crate) use epoch::{EpochError, FeedEpoch};
-pub(crate) use number::number;
+pub(crate) use number::{change, number};
 
 use soma_capsule::dsse;
 use soma_policy::Code;

@@ -14,6 +14,7 @@
 mod audit;
 mod clock;
 mod config;
+pub mod continuity;
 mod edge;
 mod feed;
 mod hosts;

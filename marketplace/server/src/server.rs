@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 pub use founding::BootstrapCode;
+pub(crate) use keys::audit_key;
 pub(crate) use rates::{RateLimiter, Verdict};
 
 use crate::audit::Act;

@@ -37,6 +37,7 @@ mod sessions;
 mod sql;
 #[cfg(test)]
 mod tests;
+pub(crate) mod transfer;
 mod users;
 
 use std::ops::{Deref, DerefMut};

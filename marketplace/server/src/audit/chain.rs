@@ -6,7 +6,7 @@ use soma_policy::{Digest, canonical};
 use crate::store::{AuditLink, AuditRow, ChangeRow};
 
 /// The hash before the first entry of every chain.
-pub(super) const START: Digest = Digest::ZERO;
+pub(crate) const START: Digest = Digest::ZERO;
 
 #[derive(Serialize)]
 struct Entry<'a> {
@@ -43,7 +43,7 @@ pub(super) fn link(row: &AuditRow, seq: u64, prev: &str) -> AuditLink {
 }
 
 /// The hash of a change as number `seq` of an epoch, behind `prev`.
-pub(super) fn delta(row: &ChangeRow, epoch: u64, seq: u64, prev: &str) -> String {
+pub(crate) fn delta(row: &ChangeRow, epoch: u64, seq: u64, prev: &str) -> String {
     let ChangeRow { org, id, topic, subject, payload, at, .. } = row;
     hash(&Delta { at: at.0, epoch, id, org, payload, prev, seq, subject, topic })
 }

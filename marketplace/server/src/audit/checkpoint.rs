@@ -12,7 +12,7 @@ use soma_policy::{Digest, HostId, JournalId, Timestamp};
 /// The kind of the signed document.
 const KIND: &str = "audit-checkpoint";
 /// Longest line of the file.
-const LINE_BYTES_MAX: usize = 1 << 20;
+const LINE_BYTES_MAX: usize = 8 << 20;
 
 /// What is signed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use soma_policy::{Digest, Timestamp};
 
 use super::chain;
-use super::checkpoint::{self, Signed};
+use super::checkpoint::{self, HostHead, Signed};
 use crate::server::Server;
-use crate::store::{Checkpoint, Head, PlatformScope, PlatformUnit, StoreError, Stream};
+use crate::store::{Checkpoint, Head, PAGE_MAX, PlatformScope, PlatformUnit, StoreError, Stream};
 
 const SCOPE: PlatformScope = PlatformScope::of("sequencer");
 /// Rows of one transaction.
@@ -18,6 +18,8 @@ const BATCH: u32 = 500;
 /// A head is signed after so many entries, or so much time.
 const CHECKPOINT_ENTRIES: u64 = 1000;
 const CHECKPOINT_MS: u64 = 10_000;
+/// Journals that one signed head names.
+const HOSTS_MAX: usize = 10_000;
 
 /// What one worker holds.
 #[derive(Debug, Default)]
@@ -79,11 +81,14 @@ impl Sequencer {
     async fn sign(&mut self, server: &Server, head: &Head) -> Result<(), StoreError> {
         let at = server.now();
         let broken = |expected| StoreError::Corrupt { column: "head", expected };
+        let mut unit = server.store.survey(SCOPE).await?;
+        let hosts = hosts(&mut unit).await?;
+        drop(unit);
         let document = Signed {
             at,
             deployment: server.deployment.clone(),
             head: head.hash.parse::<Digest>().map_err(|_| broken("a digest"))?,
-            hosts: Vec::new(),
+            hosts,
             seq: head.seq,
         };
         let line = checkpoint::sign(&document, &server.audit_key);
@@ -102,6 +107,26 @@ impl Sequencer {
             Err(error) => tracing::error!(%error, "a signed head could not be kept"),
         }
         Ok(())
+    }
+}
+
+/// The journals of hosts as they were reported last; those of retired hosts too, as they prove something.
+async fn hosts(unit: &mut PlatformUnit) -> Result<Vec<HostHead>, StoreError> {
+    let mut heads = Vec::new();
+    let mut after = String::new();
+    loop {
+        let page = unit.hosts(&after, PAGE_MAX).await?;
+        let Some(last) = page.last() else { return Ok(heads) };
+        after = last.host.to_string();
+        heads.extend(page.iter().filter_map(|row| {
+            let (journal, seq) = (row.journal?, row.journal_seq);
+            Some(HostHead { head: row.journal_head, host: row.host, journal, seq })
+        }));
+        if heads.len() >= HOSTS_MAX {
+            heads.truncate(HOSTS_MAX);
+            tracing::warn!(hosts = HOSTS_MAX, "a signed head names no more journals than these");
+            return Ok(heads);
+        }
     }
 }
 

@@ -1,9 +1,12 @@
 //! Whoever changes, removes or signs an entry again is found, on both databases.
 
 use serde_json::json;
+use soma_policy::feed::{FeedHead, HostReport, HostRole};
+use soma_policy::{BootId, Digest, JournalId};
 
 use super::{Act, Sequencer, Verification};
 use crate::fixture::{TestDatabase, on_both_databases};
+use crate::hosts::fixture::TestHost;
 use crate::server::Server;
 use crate::store::{PlatformScope, Stream};
 
@@ -145,5 +148,59 @@ on_both_databases! {
         }
         assert_eq!(rows.len(), 3);
         assert_eq!(unit.head(Stream::Outbox).await.unwrap().unwrap().hash, prev);
+    }
+
+    async fn a_signed_head_names_the_journal_of_every_host(database: TestDatabase) {
+        let (server, _, _) = database.server().await;
+        for n in 1..=150 {
+            let host = TestHost::joined(n, &server, HostRole::Host).await;
+            let report = journal_at(u64::try_from(n).unwrap());
+            let mut unit = server.store.platform(SCOPE).await.unwrap();
+            assert!(unit.report_host(&host.id, &report, server.now()).await.unwrap());
+            unit.commit().await.unwrap();
+        }
+        write(&server, 1).await;
+        Sequencer::default().run(&server).await.unwrap();
+        let mut unit = server.store.survey(SCOPE).await.unwrap();
+        let rows = unit.checkpoints(0, 10).await.unwrap();
+        let key = server.audit_key.public();
+        let signed = crate::audit::checkpoint::open(&rows.last().unwrap().envelope, key).unwrap();
+        assert_eq!(signed.hosts.len(), 150);
+        let last = signed.hosts.last().unwrap();
+        assert_eq!((last.seq, last.head), (150, Digest::of(b"150")));
+        drop(unit);
+        server.store.close().await;
+    }
+
+    async fn a_signed_head_with_an_earlier_journal_is_found(database: TestDatabase) {
+        let (server, clock, _) = database.server().await;
+        let host = TestHost::joined(1, &server, HostRole::Host).await;
+        for seq in [9, 5] {
+            let mut unit = server.store.platform(SCOPE).await.unwrap();
+            unit.report_host(&host.id, &journal_at(seq), server.now()).await.unwrap();
+            unit.commit().await.unwrap();
+            write(&server, 1).await;
+            clock.advance_ms(20_000);
+            Sequencer::default().run(&server).await.unwrap();
+        }
+        let found = server.verify_audit().await.unwrap();
+        let kinds = kinds(&found);
+        assert!(!found.sound && kinds.iter().all(|(kind, seq)| *kind == "journal" && *seq == 2), "{found:?}");
+        server.store.close().await;
+    }
+}
+
+/// A report whose journal ends at a number.
+fn journal_at(seq: u64) -> HostReport {
+    HostReport {
+        boot: BootId::from_u128(1),
+        checks: Vec::new(),
+        head: FeedHead::start(0),
+        journal: JournalId::from_u128(5),
+        journal_head: Digest::of(seq.to_string().as_bytes()),
+        journal_seq: seq,
+        nonce: "0123456789abcdef".to_owned(),
+        not_running: Vec::new(),
+        running: 0,
     }
 }

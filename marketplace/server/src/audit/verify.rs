@@ -2,10 +2,14 @@
 //! heads that were signed again or that the chain no longer reaches.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::Serialize;
+use soma_capsule::PublicKey;
+use soma_policy::{Digest, HostId, JournalId};
 use utoipa::ToSchema;
 
+use super::checkpoint::Signed;
 use super::{chain, checkpoint};
 use crate::server::Server;
 use crate::store::{Checkpoint, PlatformScope, PlatformUnit, StoreError, Stream};
@@ -34,7 +38,7 @@ pub struct Verification {
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct AuditFinding {
-    /// `changed`, `missing`, `forged`, `rewritten` or `cut`.
+    /// `changed`, `missing`, `forged`, `rewritten`, `cut` or `journal`.
     pub kind: &'static str,
     /// Where.
     pub seq: u64,
@@ -93,58 +97,111 @@ impl Server {
     /// # Errors
     /// When the database does not answer, or the file of signed heads cannot be read.
     pub async fn verify_audit(&self) -> Result<Verification, StoreError> {
+        let kept = read_kept(&self.checkpoints).await?;
         let mut unit = self.store.survey(PlatformScope::of("audit verify")).await?;
-        let stored = all_checkpoints(&mut unit).await?;
-        let path = self.checkpoints.clone();
-        let kept = tokio::task::spawn_blocking(move || checkpoint::kept(&path)).await;
-        let kept = kept.map_err(std::io::Error::other).and_then(|kept| kept);
-        let kept = kept.map_err(|error| StoreError::Down(error.into()))?;
-        let mut walk = Walk {
-            seq: 0,
-            head: chain::START.to_string(),
-            marks: BTreeMap::new(),
-            findings: Vec::new(),
-        };
-        let heads = self.heads(&stored, &kept, &mut walk);
-        walk.along(&mut unit).await?;
-        judge_heads(&heads, &mut walk);
-        let end = unit.head(Stream::Audit).await?;
-        if let Some(end) = end.filter(|end| end.seq != walk.seq || end.hash != walk.head) {
-            walk.find("cut", end.seq, "the chain does not end where the sequencer left it");
-        }
-        let unchained = unit.unchained(PAGE).await?.len() as u64;
-        Ok(Verification {
-            sound: walk.findings.is_empty(),
-            entries: walk.seq,
-            head: walk.head,
-            checkpoints: heads.len() as u64,
-            unchained,
-            findings: walk.findings,
-        })
+        walk(
+            &mut unit,
+            &Signer { key: self.audit_key.public(), deployment: &self.deployment },
+            &kept,
+        )
+        .await
     }
+}
 
-    /// Every head that our key signed; others are findings.
-    fn heads(&self, stored: &[Checkpoint], kept: &[String], walk: &mut Walk) -> Vec<(u64, String)> {
-        let mut heads = Vec::new();
-        let key = self.audit_key.public();
-        for row in stored {
-            match checkpoint::open(&row.envelope, key) {
-                Some(it) if it.seq == row.seq && it.head.to_string() == row.head => {
-                    heads.push((it.seq, row.head.clone()));
-                }
-                _ => walk.find("forged", row.seq, "a signed head is not signed by this server"),
+/// Whose heads count.
+pub(crate) struct Signer<'a> {
+    pub(crate) key: &'a PublicKey,
+    pub(crate) deployment: &'a str,
+}
+
+/// The heads that are kept outside of the database.
+pub(crate) async fn read_kept(path: &Path) -> Result<Vec<String>, StoreError> {
+    let path = path.to_owned();
+    let kept = tokio::task::spawn_blocking(move || checkpoint::kept(&path)).await;
+    let kept = kept.map_err(std::io::Error::other).and_then(|kept| kept);
+    kept.map_err(|error| StoreError::Down(error.into()))
+}
+
+/// Walks the chain that a unit sees, and compares it with every signed head.
+pub(crate) async fn walk(
+    unit: &mut PlatformUnit,
+    signer: &Signer<'_>,
+    kept: &[String],
+) -> Result<Verification, StoreError> {
+    let stored = all_checkpoints(unit).await?;
+    let mut walk = Walk {
+        seq: 0,
+        head: chain::START.to_string(),
+        marks: BTreeMap::new(),
+        findings: Vec::new(),
+    };
+    let heads = heads(signer, &stored, kept, &mut walk);
+    walk.along(unit).await?;
+    judge_heads(&heads, &mut walk);
+    let end = unit.head(Stream::Audit).await?;
+    if let Some(end) = end.filter(|end| end.seq != walk.seq || end.hash != walk.head) {
+        walk.find("cut", end.seq, "the chain does not end where the sequencer left it");
+    }
+    let unchained = unit.unchained(PAGE).await?.len() as u64;
+    Ok(Verification {
+        sound: walk.findings.is_empty(),
+        entries: walk.seq,
+        head: walk.head,
+        checkpoints: heads.len() as u64,
+        unchained,
+        findings: walk.findings,
+    })
+}
+
+/// Every head that the key signed; others are findings.
+fn heads(
+    signer: &Signer<'_>,
+    stored: &[Checkpoint],
+    kept: &[String],
+    walk: &mut Walk,
+) -> Vec<(u64, String)> {
+    let mut heads = Vec::new();
+    let mut journals = Journals::default();
+    for row in stored {
+        match checkpoint::open(&row.envelope, signer.key) {
+            Some(it) if it.seq == row.seq && it.head.to_string() == row.head => {
+                heads.push((it.seq, row.head.clone()));
+                journals.follow(&it, walk);
+            }
+            _ => walk.find("forged", row.seq, "a signed head is not signed by this server"),
+        }
+    }
+    let mut journals = Journals::default();
+    for line in kept {
+        match checkpoint::open(line, signer.key) {
+            Some(it) if it.deployment == signer.deployment => {
+                heads.push((it.seq, it.head.to_string()));
+                journals.follow(&it, walk);
+            }
+            _ => walk.find("forged", 0, "a kept head is not signed by this server"),
+        }
+    }
+    walk.marks = heads.iter().map(|(seq, _)| (*seq, None)).collect();
+    heads
+}
+
+/// The journals of hosts along the signed heads: none of them ever goes back.
+#[derive(Default)]
+struct Journals(BTreeMap<(HostId, JournalId), (u64, Digest)>);
+
+impl Journals {
+    fn follow(&mut self, signed: &Signed, walk: &mut Walk) {
+        for host in &signed.hosts {
+            let place = (host.host, host.journal);
+            let known = self.0.insert(place, (host.seq, host.head));
+            let back = known.is_some_and(|(seq, head)| {
+                host.seq < seq || (host.seq == seq && host.head != head)
+            });
+            if back {
+                let what = format!("the journal of host {} went back to {}", host.host, host.seq);
+                walk.find("journal", signed.seq, what);
             }
         }
-        for line in kept {
-            match checkpoint::open(line, key) {
-                Some(it) if it.deployment == self.deployment => {
-                    heads.push((it.seq, it.head.to_string()));
-                }
-                _ => walk.find("forged", 0, "a kept head is not signed by this server"),
-            }
-        }
-        walk.marks = heads.iter().map(|(seq, _)| (*seq, None)).collect();
-        heads
     }
 }
 

@@ -96,6 +96,10 @@ impl From<StoreError> for Problem {
                 Self::new(Code::FieldBad, "what the body refers to does not exist")
             }
             StoreError::Busy => Self::new(Code::StoreDown, "the database is busy"),
+            StoreError::Full | StoreError::ReadOnly | StoreError::Closed => {
+                tracing::error!(%error, "the database takes nothing");
+                Self::new(Code::StoreDown, error.to_string())
+            }
             StoreError::Down(cause) => {
                 tracing::error!(%cause, "the database does not answer");
                 Self::new(Code::StoreDown, "the database does not answer")
@@ -188,6 +192,21 @@ impl Problem {
     pub(crate) fn wait(&mut self, seconds: u64) {
         if let Self::Said(said) = self {
             said.wait_seconds = Some(seconds);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_that_takes_nothing_is_told_as_one_that_is_down() {
+        for error in [StoreError::Full, StoreError::ReadOnly, StoreError::Closed, StoreError::Busy]
+        {
+            let said = error.to_string();
+            let answer = Problem::from(error).into_response();
+            assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "{said}");
         }
     }
 }

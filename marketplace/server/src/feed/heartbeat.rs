@@ -24,8 +24,12 @@ impl Server {
     ) -> Result<Option<Vec<u8>>, FeedError> {
         let now = self.now();
         let mut unit = self.store.platform(SCOPE).await?;
+        let before = unit.host(&host).await?;
         if !unit.report_host(&host, report, now).await? {
             return Ok(None);
+        }
+        if let Some(before) = &before {
+            self.watch_journal(&mut unit, report, before, now).await?;
         }
         unit.report_checks(&host, &report.checks, now).await?;
         unit.report_refusals(&host, &report.not_running, now).await?;

@@ -6,7 +6,7 @@ use soma_policy::feed::{Change, FeedHead, Topic};
 use crate::store::{ChangeRow, Head, PlatformUnit, StateRow, StoreError, Stream};
 
 /// A row as hosts are told it.
-pub(super) fn change(row: &ChangeRow) -> Result<Change, StoreError> {
+pub(crate) fn change(row: &ChangeRow) -> Result<Change, StoreError> {
     let corrupt = |column, expected| StoreError::Corrupt { column, expected };
     let topic = Topic::named(&row.topic).ok_or_else(|| corrupt("topic", "a topic of the feed"))?;
     let payload = serde_json::from_str(&row.payload).map_err(|_| corrupt("payload", "JSON"))?;

@@ -63,6 +63,16 @@ fn other(path: &Path) -> OpenError {
     OpenError::Keys(format!("`{}` is not the key that it should be", path.display()))
 }
 
+/// The key that signs heads of the audit chain, which must be there.
+pub(crate) fn audit_key(folder: &Path) -> Result<KeyPair, OpenError> {
+    let path = folder.join(AUDIT);
+    if !path.is_file() {
+        return Err(OpenError::Keys(format!("there is no key at `{}`", path.display())));
+    }
+    let key = read_or_make(&path, || None)?;
+    KeyPair::from_pkcs8_der(&key).map_err(|_| other(&path))
+}
+
 /// Others on this machine must not read it.
 fn private(path: &Path) -> Result<(), OpenError> {
     let mode = std::fs::metadata(path).map_err(|error| failed(path, &error))?.permissions().mode();

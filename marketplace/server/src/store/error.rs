@@ -21,6 +21,15 @@ pub enum StoreError {
     /// The database does not answer.
     #[error("the database does not answer")]
     Down(#[source] sqlx::Error),
+    /// No room is left for it. What was there is there.
+    #[error("the disk of the database is full")]
+    Full,
+    /// It may be read, and not changed.
+    #[error("the database cannot be written")]
+    ReadOnly,
+    /// The data of this file was moved to another database.
+    #[error("the data of this file was moved to PostgreSQL; nothing works on the file any more")]
+    Closed,
     /// A column holds what it never should.
     #[error("column `{column}` does not read as {expected}")]
     Corrupt {
@@ -57,8 +66,14 @@ impl From<sqlx::Error> for StoreError {
         match inner.code().as_deref() {
             // Serialization, deadlock, lock timeout; SQLITE_BUSY and its kin.
             Some("40001" | "40P01" | "55P03" | "5" | "6" | "261" | "517") => Self::Busy,
-            // Row-level security, missing rights, our triggers; SQLITE_CONSTRAINT_TRIGGER, SQLITE_READONLY.
-            Some("42501" | "23001" | "1811" | "8") => Self::Refused(inner.message().to_owned()),
+            // disk_full; SQLITE_FULL.
+            Some("53100" | "13") => Self::Full,
+            // read_only_sql_transaction; SQLITE_READONLY and its kin.
+            Some("25006" | "8" | "264" | "520" | "776" | "1032" | "1288" | "1544") => {
+                Self::ReadOnly
+            }
+            // Row-level security, missing rights, our triggers; SQLITE_CONSTRAINT_TRIGGER.
+            Some("42501" | "23001" | "1811") => Self::Refused(inner.message().to_owned()),
             _ => Self::Down(error),
         }
     }

@@ -5,7 +5,7 @@
 //! still runs on the new schema. A database that is two steps ahead is refused.
 
 use soma_policy::{Digest, Timestamp};
-use sqlx::{Connection, PgConnection, Row as _, SqlitePool};
+use sqlx::{Connection, PgConnection, Row as _, SqliteConnection, SqlitePool};
 
 use super::StoreError;
 
@@ -95,6 +95,46 @@ pub(super) async fn check(worker: &mut PgConnection) -> Result<(), StoreError> {
             step.version
         ))),
     }
+}
+
+/// Whether a SQLite file has the schema of this version.
+pub(super) async fn check_sqlite(file: &mut SqliteConnection) -> Result<(), StoreError> {
+    match missing(&sqlite_applied(file).await?, |step| step.sqlite)?.first() {
+        None => Ok(()),
+        Some(step) => Err(StoreError::Schema(format!(
+            "step {} of the schema is missing; run `soma db migrate`",
+            step.version
+        ))),
+    }
+}
+
+/// The last step of this version.
+pub(super) fn newest() -> i64 {
+    STEPS.iter().map(|step| step.version).max().unwrap_or(0)
+}
+
+/// The last step that was applied to a SQLite file.
+pub(super) async fn sqlite_step(file: &mut SqliteConnection) -> Result<i64, StoreError> {
+    Ok(sqlite_applied(file).await?.iter().map(|(version, _)| *version).max().unwrap_or(0))
+}
+
+/// The last step that was applied to a PostgreSQL database.
+pub(super) async fn postgres_step(connection: &mut PgConnection) -> Result<i64, StoreError> {
+    let known = sqlx::query("SELECT to_regclass('public.schema_steps') IS NOT NULL");
+    if !known.fetch_one(&mut *connection).await?.try_get::<bool, _>(0)? {
+        return Ok(0);
+    }
+    Ok(postgres_applied(connection).await?.iter().map(|(version, _)| *version).max().unwrap_or(0))
+}
+
+async fn sqlite_applied(file: &mut SqliteConnection) -> Result<Vec<(i64, String)>, StoreError> {
+    let known = "SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' AND name = 'schema_steps'";
+    if sqlx::query(known).fetch_one(&mut *file).await?.try_get::<i64, _>(0)? == 0 {
+        return Ok(Vec::new());
+    }
+    let rows = sqlx::query(APPLIED).fetch_all(file).await?;
+    let applied = rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
+    Ok(applied.collect::<Result<_, sqlx::Error>>()?)
 }
 
 async fn postgres_applied(connection: &mut PgConnection) -> Result<Vec<(i64, String)>, StoreError> {

@@ -10,9 +10,10 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Connection, Row as _};
+use sqlx::{ConnectOptions, Connection, Row as _, SqliteConnection};
 
 use super::sql::{Tx, binds};
+use super::transfer::CLOSED;
 use super::{PlatformScope, PlatformUnit, StoreError, TenantScope, TenantUnit, Unit, migrate};
 
 /// How long a unit waits for a connection.
@@ -172,7 +173,23 @@ impl Store {
 
 /// Writers take the write lock at once: an upgrade later would fail where it could have waited.
 async fn write(writer: &SqlitePool) -> Result<Tx, StoreError> {
-    Ok(Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?))
+    const BEGIN: &str = "BEGIN IMMEDIATE";
+    let mut tx = match writer.begin_with(BEGIN).await {
+        // A full disk made SQLite end the unit before by itself, and the connection does not know: a new one does.
+        Err(sqlx::Error::InvalidSavePointStatement) => {
+            writer.acquire().await?.close().await?;
+            writer.begin_with(BEGIN).await?
+        }
+        begun => begun?,
+    };
+    not_closed(&mut tx).await?;
+    Ok(Tx::Sqlite(tx))
+}
+
+/// Refuses a file whose data lives elsewhere: it may have left since we opened it.
+async fn not_closed(file: &mut SqliteConnection) -> Result<(), StoreError> {
+    let row = sqlx::query("PRAGMA user_version").fetch_one(file).await?;
+    if row.try_get::<i32, _>(0)? == CLOSED { Err(StoreError::Closed) } else { Ok(()) }
 }
 
 async fn acting(app: &PgPool, scope: &TenantScope) -> Result<Tx, StoreError> {
@@ -215,6 +232,7 @@ async fn sqlite_once(path: &std::path::Path, now: Timestamp) -> Result<Pools, St
     // One connection writes: SQLite has one writer anyway, and here it waits in order.
     let writer = SqlitePoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE);
     let writer = writer.connect_with(base.clone().create_if_missing(true)).await?;
+    not_closed(&mut *writer.acquire().await?).await?;
     migrate::sqlite(&writer, now).await?;
     let reader = SqlitePoolOptions::new().max_connections(READERS).acquire_timeout(ACQUIRE);
     let reader = reader.connect_with(base.read_only(true)).await?;
@@ -241,6 +259,12 @@ fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
         ("application_name", "soma"),
     ];
     Ok(options.options(limits).disable_statement_logging())
+}
+
+/// The owner moves whole tables: that takes as long as it takes, and waits for nobody long.
+pub(super) fn owner_options(url: &str) -> Result<PgConnectOptions, StoreError> {
+    let limits = [("statement_timeout", "0"), ("idle_in_transaction_session_timeout", "0")];
+    Ok(options(url)?.options(limits))
 }
 
 /// Row-level security holds only for a login that owns nothing and may not bypass it.

@@ -73,6 +73,14 @@ impl PlatformUnit {
         }))
     }
 
+    /// Every epoch that a stream may have had, the first one first.
+    pub(crate) async fn epochs(&mut self) -> Result<Vec<u64>, StoreError> {
+        let sql = "SELECT epoch FROM feed_epochs ORDER BY epoch LIMIT 100000";
+        let rows = self.tx.all(sql, &[]).await?;
+        let later = rows.iter().map(|row| row.count("epoch"));
+        std::iter::once(Ok(0)).chain(later).collect()
+    }
+
     pub(crate) async fn insert_checkpoint(&mut self, it: &Checkpoint) -> Result<(), StoreError> {
         let sql = "INSERT INTO audit_checkpoints (seq, head, at_ms, envelope) VALUES ($1, $2, $3, $4) ON CONFLICT (seq) DO NOTHING";
         let binds = binds![whole(it.seq), &it.head, it.at, &it.envelope];
