@@ -4,6 +4,7 @@ mod abuse;
 mod audit;
 mod hosts;
 mod idempotency;
+mod kills;
 mod login;
 mod members;
 mod openapi;

@@ -68,19 +68,6 @@ impl PlatformUnit {
         self.tx.all(sql, binds![topic, after, limit]).await?.iter().map(read).collect()
     }
 
-    /// The number of the last change of a subject, if there is one and it has its number: what hosts must
-    /// have applied before they run by it. A subject that is gone has one too.
-    pub(crate) async fn last_change(
-        &mut self,
-        topic: &str,
-        subject: &str,
-    ) -> Result<Option<u64>, StoreError> {
-        let sql = "SELECT seq FROM changes WHERE stream = 'feed' AND topic = $1 AND subject = $2 \
-                   ORDER BY seq IS NULL DESC, seq DESC LIMIT 1";
-        let row = self.tx.one(sql, binds![topic, subject]).await?;
-        Ok(row.map(|row| row.maybe_count("seq")).transpose()?.flatten())
-    }
-
     /// Whether hosts were told of a subject, or will be.
     pub(crate) async fn is_told(&mut self, topic: &str, subject: &str) -> Result<bool, StoreError> {
         let sql = "SELECT subject FROM feed_state WHERE topic = $1 AND subject = $2 UNION ALL \
