@@ -22,9 +22,17 @@ impl Platform {
     /// # Errors
     /// If it ends before it is ready, or cannot be started.
     pub async fn start(home: &TestHome) -> anyhow::Result<Self> {
+        Self::start_with(home, &[]).await
+    }
+
+    /// The same with more arguments to `soma up`.
+    ///
+    /// # Errors
+    /// If it ends before it is ready, or cannot be started.
+    pub async fn start_with(home: &TestHome, more: &[&str]) -> anyhow::Result<Self> {
         // A test logs in more often in a second than people do in a minute.
         std::fs::write(home.path().join("server.toml"), "[rates]\nlogin = 6000\n")?;
-        let up = home.soma()?.args(["up", "--listen", "127.0.0.1:0"]).into_command();
+        let up = home.soma()?.args(["up", "--listen", "127.0.0.1:0"]).args(more).into_command();
         let process = Process::start(up).await?;
         let client = Client::builder().no_proxy().timeout(PATIENCE).build()?;
         Ok(Self { process, home: home.path().to_owned(), client })

@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::command::{
     audit, call, capsule, compile_child, completions, doctor, explain, host, install, key, kill,
-    list, login, logs, org, policy, ps, review, search, secret, serve, show, token, trust,
+    ledger, list, login, logs, org, policy, ps, review, search, secret, serve, show, token, trust,
     uninstall, unkill, up, upgrade, user, version, whoami,
 };
 use crate::context::Context;
@@ -78,6 +78,11 @@ pub(crate) enum Command {
     Rollback(upgrade::Rollback),
     Uninstall(uninstall::Uninstall),
     Search(search::Search),
+    Ledger(ledger::Ledger),
+    #[command(subcommand, after_help = ledger::account::HELP)]
+    Account(ledger::account::Account),
+    #[command(subcommand, after_help = ledger::budget::HELP)]
+    Budget(ledger::budget::Budget),
     #[command(subcommand, after_help = review::HELP)]
     Review(review::Review),
     List(list::List),
@@ -122,6 +127,9 @@ impl Command {
             Self::Rollback(command) => command.run(context),
             Self::Uninstall(command) => command.run(context),
             Self::Search(command) => command.run(context),
+            Self::Ledger(command) => command.run(context),
+            Self::Account(command) => command.run(context),
+            Self::Budget(command) => command.run(context),
             Self::Review(command) => command.run(context),
             Self::List(command) => command.run(context),
             Self::Secret(command) => command.run(context),

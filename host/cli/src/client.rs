@@ -75,6 +75,17 @@ impl<'a> Client<'a> {
         json_of(self.send(request.timeout(Duration::from_secs(60))).await?).await
     }
 
+    /// `POST` of a signed document to another address: it carries its own authority, so no token goes there.
+    pub(crate) async fn post_at(
+        &self,
+        base: &str,
+        path: &str,
+        body: &Value,
+    ) -> Result<Value, Failure> {
+        let request = self.http.post(format!("{base}{path}")).json(body);
+        json_of(self.send(request.timeout(Duration::from_secs(60))).await?).await
+    }
+
     /// A request to be filled further by the command.
     pub(crate) async fn request(
         &self,

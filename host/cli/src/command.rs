@@ -11,6 +11,7 @@ pub(crate) mod host;
 pub(crate) mod install;
 pub(crate) mod key;
 pub(crate) mod kill;
+pub(crate) mod ledger;
 pub(crate) mod list;
 pub(crate) mod login;
 pub(crate) mod logs;

@@ -8,6 +8,7 @@ pub(crate) mod first;
 pub(crate) mod founding;
 pub(crate) mod gateway;
 pub(crate) mod host;
+mod joining;
 pub(crate) mod server;
 pub(crate) mod together;
 

@@ -42,6 +42,11 @@ impl<'a> Door<'a> {
         Ok(Self { context, base: base.to_owned(), http: crate::client::http()? })
     }
 
+    /// Whether the token comes from the environment: it names org and environment itself.
+    pub(crate) fn is_given(&self) -> bool {
+        self.context.token().is_some()
+    }
+
     /// A token for an org.
     pub(crate) async fn token(&self, org: &OrgId) -> Result<String, Failure> {
         if let Some(token) = self.context.token() {
@@ -59,12 +64,13 @@ impl<'a> Door<'a> {
     /// Whether hosts behind this address take what the server mints: there is a session at it, or it is the home's
     /// own and the home's host has joined.
     pub(crate) fn is_open_for(&self, org: &OrgId) -> Result<bool, Failure> {
-        let user = self.store_of_user().and_then(|store| store.find(&self.base, org));
-        if user.is_ok_and(|kept| kept.is_some()) {
-            return Ok(true);
+        if self.is_of_home() {
+            let says = crate::client::running(self.context);
+            let joined = says.and_then(|it| it.get("joined").and_then(Value::as_bool));
+            return Ok(joined == Some(true));
         }
-        let joined = |running: &Value| running.get("joined").and_then(Value::as_bool) == Some(true);
-        Ok(self.is_of_home() && crate::client::running(self.context).is_some_and(|it| joined(&it)))
+        let user = self.store_of_user().and_then(|store| store.find(&self.base, org));
+        Ok(user.is_ok_and(|kept| kept.is_some()))
     }
 
     /// A token for a host: of five minutes, with nothing but what is needed.

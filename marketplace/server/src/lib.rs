@@ -35,5 +35,5 @@ pub use clock::{Clock, FixedClock, SystemClock};
 pub use config::{ConfigError, Rates, ServerConfig};
 pub use edge::openapi;
 pub use identity::PasswordCost;
-pub use server::{BootstrapCode, OpenError, Server};
+pub use server::{BootstrapCode, EnrolmentCode, OpenError, Server};
 pub use store::{Database, Store, StoreError};

@@ -2,6 +2,7 @@
 //!
 //! It decides nothing by itself. `serve` runs it; `chores` keeps it in order.
 
+mod beside;
 mod chores;
 mod founding;
 mod keys;
@@ -17,6 +18,7 @@ use soma_policy::{CallId, OrgId, Timestamp, canonical};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+pub use beside::EnrolmentCode;
 pub use founding::BootstrapCode;
 pub(crate) use keys::audit_key;
 pub(crate) use rates::{RateLimiter, Verdict};

@@ -84,3 +84,27 @@ async fn a_person_is_invited_comes_in_by_the_command_line_and_goes() {
     let again = grace(&["login", "grace"]).succeed().await.unwrap().stdout;
     assert!(again.contains("org acme"), "{again}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_joins_the_server_beside_it_once_and_stays_with_it() {
+    let home = TestHome::new().await.unwrap();
+    let packed = home.pack("text").await.unwrap();
+    let platform = Platform::start_with(&home, &["--join"]).await.unwrap();
+    let hosts = |said: Value| said["items"].as_array().unwrap().clone();
+    let list = ["host", "list", "--output", "json"];
+    let first = platform.soma(list).unwrap().succeed().await.unwrap().json().unwrap();
+    let first = hosts(first);
+    assert_eq!((first.len(), &first[0]["role"]), (1, &json!("host")), "{first:?}");
+    let log = platform.soma(["audit", "log", "--tenant", "platform"]).unwrap();
+    let log = log.succeed().await.unwrap().stdout;
+    assert!(log.contains("host-enrolled") && log.contains("enrolment-made"), "{log}");
+    // Files are not its matter any more, and whoever tries is told what is.
+    let file = platform.soma(["install"]).unwrap().args([packed]).finish().await.unwrap();
+    assert!(file.code == 2 && file.stderr.contains("soma capsule submit"), "{file:?}");
+    let (said, code) = platform.stop().await.unwrap();
+    assert_eq!(code, Some(0), "{said}");
+    // Other ports, the same server, no flag.
+    let platform = Platform::start(&home).await.unwrap();
+    let again = platform.soma(list).unwrap().succeed().await.unwrap().json().unwrap();
+    assert_eq!(hosts(again)[0]["host"], first[0]["host"]);
+}

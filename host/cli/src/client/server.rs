@@ -6,17 +6,21 @@ use serde_json::{Value, json};
 use soma_policy::{Code, EnvironmentId, OrgId};
 use std::time::Duration;
 
-use super::{json_of, problem, root_cause};
-use crate::context::{Context, random_id};
+use super::{bytes_of, json_of, problem, root_cause};
+use crate::context::{Context, Place, random_id};
 use crate::failure::Failure;
 use crate::session::Door;
 
 /// Most entries of a list that are fetched.
 const ITEMS_MAX: usize = 10_000;
+/// The environment that every org begins with.
+const PRODUCTION: &str = "production";
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long an upload may take, and in which pieces it goes.
 const UPLOAD: Duration = Duration::from_secs(600);
 const CHUNK_BYTES: usize = 64 * 1024;
+/// Largest export that is taken whole.
+const EXPORT_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// A server to talk to.
 #[derive(Debug)]
@@ -74,7 +78,7 @@ impl Ask {
 
     /// Creates something: once, however often it is sent.
     pub(crate) fn post(path: impl Into<String>, body: &Value) -> Self {
-        let key = Some(format!("soma-{:032x}", random_id()));
+        let key = Some(fresh_key());
         Self { body: Some(body.clone()), key, ..Self::new(Method::POST, path) }
     }
 
@@ -95,6 +99,12 @@ impl Ask {
     /// Only if it is still what was read.
     pub(crate) fn if_match(mut self, read: &Answer) -> Self {
         self.if_match = Some(read.header("etag").to_owned());
+        self
+    }
+
+    /// Under a fresh key: it moves money.
+    pub(crate) fn once(mut self) -> Self {
+        self.key = Some(fresh_key());
         self
     }
 
@@ -129,6 +139,14 @@ impl<'a> ServerClient<'a> {
         Ok(Self { door, org: org.clone(), base, http: super::http()?, token: None })
     }
 
+    /// The same for the environment of a place: a session is for `production` until it is narrowed to another one.
+    pub(crate) async fn placed(self, place: &Place, caps: &[&str]) -> Result<Self, Failure> {
+        if self.door.is_given() || place.environment.as_str() == PRODUCTION {
+            return Ok(self);
+        }
+        self.within(&place.environment, caps).await
+    }
+
     /// The same with a token of one environment, which can do no more than this.
     pub(crate) async fn within(
         mut self,
@@ -144,6 +162,18 @@ impl<'a> ServerClient<'a> {
     /// A document.
     pub(crate) async fn get(&self, path: &str) -> Result<Value, Failure> {
         Ok(self.send(Ask::get(path)).await?.value)
+    }
+
+    /// An answer as its bytes.
+    pub(crate) async fn bytes(&self, path: &str) -> Result<Vec<u8>, Failure> {
+        let token = self.door.token(&self.org).await?;
+        let request =
+            Ask::get(path).built(&self.base, &self.http).timeout(UPLOAD).bearer_auth(token);
+        let answer = request.send().await.map_err(|e| self.unreachable(&e))?;
+        match answer.status().is_success() {
+            true => bytes_of(answer, EXPORT_BYTES_MAX).await,
+            false => Err(problem::failure(answer).await),
+        }
     }
 
     /// Every item of a list, page after page.
@@ -222,6 +252,10 @@ impl<'a> ServerClient<'a> {
         Failure::new(Code::HostUnreachable, what)
             .fix("start one with `soma up`, or name it with --host")
     }
+}
+
+fn fresh_key() -> String {
+    format!("soma-{:032x}", random_id())
 }
 
 /// Refusals of a token that another one of the same person would not meet.

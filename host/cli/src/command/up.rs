@@ -24,6 +24,9 @@ pub(crate) struct Up {
     /// Only check home, policy, installations and the server's configuration
     #[arg(long)]
     check: bool,
+    /// Let the host join the server beside it: from then on it runs what is installed there, not its files
+    #[arg(long)]
+    join: bool,
     #[command(flatten)]
     host: HostFlags,
 }
@@ -37,7 +40,7 @@ impl Up {
             server::configuration(context.home_path())?;
             return host::check(&context, home, self.host.dev);
         }
-        together::run(&self.host, &context, home, self.listen)
+        together::run(&self.host, &context, home, (self.listen, self.join))
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use soma_policy::{Code, InstallationId};
 
-use super::install::server::{line, sheet, until_active};
+use super::install::server::{at, line, sheet, until_active};
 use super::list::word;
 use crate::client::Ask;
 use crate::context::{Context, Place};
@@ -53,13 +53,13 @@ pub(crate) struct Rollback {
 
 impl Upgrade {
     pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
-        let server = context.server(&self.place.tenant)?;
         let body = match &self.version {
             Some(version) => json!({ "version": version.to_string() }),
             None => json!({}),
         };
         let route = format!("/v1/installations/{}/upgrade?gate={}", self.installation, self.gate);
         let done = block_on(async {
+            let server = at(context, &self.place).await?;
             let planned =
                 server.send(Ask::post(format!("{route}&dry_run=true"), &body)).await?.value;
             context.out.note(sheet(&planned));
@@ -96,8 +96,8 @@ impl Upgrade {
 
 impl Rollback {
     pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
-        let server = context.server(&self.place.tenant)?;
         let done = block_on(async {
+            let server = at(context, &self.place).await?;
             let route = format!("/v1/installations/{}/rollback", self.installation);
             server.send(Ask::bare(route)).await?;
             until_active(&server, &self.installation).await

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use serde_json::json;
 use soma_host::home::{Home, Settings};
 use soma_policy::Code;
+use soma_server::Server;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::host::{HostFlags, OpenHost};
-use super::{LAST, asked_to_end, founding, listen, server, telemetry, threads};
+use super::{LAST, asked_to_end, founding, joining, listen, server, telemetry, threads};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::gateway::{Gateway, Kept, Plan};
@@ -33,7 +34,7 @@ pub(crate) fn run(
     flags: &HostFlags,
     context: &Context,
     home: Home,
-    at: SocketAddr,
+    (at, join): (SocketAddr, bool),
 ) -> Result<(), Failure> {
     telemetry(context);
     let threads = Threads {
@@ -41,7 +42,7 @@ pub(crate) fn run(
         host: threads("soma-edge", None)?,
         gateway: threads("soma-gateway", Some(2))?,
     };
-    let ended = threads.gateway.block_on(all(&threads, flags, context, home, at));
+    let ended = threads.gateway.block_on(all(&threads, flags, context, home, (at, join)));
     let Threads { server, host, gateway } = threads;
     // Connections that stay open do not keep the process.
     for runtime in [gateway, host, server] {
@@ -55,31 +56,34 @@ async fn all(
     flags: &HostFlags,
     context: &Context,
     home: Home,
-    at: SocketAddr,
+    (at, join): (SocketAddr, bool),
 ) -> Result<(), Failure> {
     let lock = home.lock_host()?;
     let (listener, address) = listen(at).await?;
     let (stop, control) = (asked_to_end()?, CancellationToken::new());
-    let (server_url, serving) =
-        start_server(threads, context, &home, (&stop, control.clone())).await?;
+    let beside = start_server(threads, context, &home, (&stop, control.clone())).await?;
+    let (inside, host_address) =
+        threads.host.spawn(listen(INSIDE)).await.map_err(ended_early)??;
+    let host_url = format!("http://{host_address}");
+    let joined = joining::settle(context, &home, &beside, (&host_url, join)).await?;
     let own = vec![at.ip(), INSIDE.ip()];
     let host = tokio::task::block_in_place(|| OpenHost::open(flags, home, lock, own))?;
-    let (host_url, hosting) = start_host(threads, &host, &stop).await?;
+    let hosting = start_host(threads, &host, inside, &stop);
     let url = format!("http://{address}");
-    let parts = json!({ "server": server_url, "host": host_url });
+    let parts = json!({ "server": beside.url, "host": host_url, "joined": joined });
     host.tell(&url, &parts)?;
     let plan = Plan {
-        server: upstream(&server_url)?,
+        server: upstream(&beside.url)?,
         hosts: vec![upstream(&host_url)?],
         domains: Settings::load(host.home.layout())?.apps.domains,
-        kept: Kept::ByHost,
+        kept: if joined { Kept::ByServer } else { Kept::ByHost },
     };
     host.ready(context, &url, &parts)?;
     Gateway::new(plan).serve(listener, stop.cancelled_owned()).await;
     let hosted = end_of(hosting).await;
     // The server ends last: what the host still says is heard.
     control.cancel();
-    end_of(serving).await.and(hosted)?;
+    end_of(beside.serving).await.and(hosted)?;
     context.out.note("ended");
     Ok(())
 }
@@ -92,51 +96,55 @@ fn upstream(url: &str) -> Result<crate::gateway::Upstream, Failure> {
 
 type Served = JoinHandle<Result<(), Failure>>;
 
+/// The server of this process.
+pub(super) struct Beside {
+    pub(super) server: Server,
+    pub(super) url: String,
+    serving: Served,
+}
+
 /// Opens and serves the control plane; the first start also makes its first operator.
 async fn start_server(
     threads: &Threads,
     context: &Context,
     home: &Home,
     (stop, control): (&CancellationToken, CancellationToken),
-) -> Result<(String, Served), Failure> {
+) -> Result<Beside, Failure> {
     let config = server::configuration(context.home_path())?;
     let opened = threads.server.spawn(async move {
         let (listener, address) = listen(INSIDE).await?;
         let (server, code) = server::open(&config).await?;
         Ok::<_, Failure>((listener, address, server, code))
     });
-    let (listener, address, server, code) = opened.await.map_err(|e| ended_early(&e))??;
-    let all = stop.clone();
+    let (listener, address, server, code) = opened.await.map_err(ended_early)??;
+    let (all, serves) = (stop.clone(), server.clone());
     let serving = threads.server.spawn(async move {
         let _all = all.drop_guard();
-        let served = server.serve(listener, control.cancelled_owned()).await;
+        let served = serves.serve(listener, control.cancelled_owned()).await;
         served.map_err(|e| Failure::new(Code::HostFailure, format!("the listener failed: {e}")))
     });
     let url = format!("http://{address}");
     founding::found(context, home, &url, code.as_ref()).await?;
-    Ok((url, serving))
+    Ok(Beside { server, url, serving })
 }
 
-async fn start_host(
+fn start_host(
     threads: &Threads,
     host: &OpenHost,
+    listener: TcpListener,
     stop: &CancellationToken,
-) -> Result<(String, Served), Failure> {
+) -> Served {
     let (all, behind, inner) = (stop.clone(), stop.child_token(), Arc::clone(&host.host));
-    let listening = threads.host.spawn(listen(INSIDE));
-    let (listener, address): (TcpListener, SocketAddr) =
-        listening.await.map_err(|e| ended_early(&e))??;
-    let serving = threads.host.spawn(async move {
+    threads.host.spawn(async move {
         let _all = all.drop_guard();
         crate::edge::serve(inner, listener, behind.cancelled_owned()).await
-    });
-    Ok((format!("http://{address}"), serving))
+    })
 }
 
 async fn end_of(role: Served) -> Result<(), Failure> {
-    role.await.map_err(|e| ended_early(&e))?
+    role.await.map_err(ended_early)?
 }
 
-fn ended_early(error: &tokio::task::JoinError) -> Failure {
+fn ended_early(error: tokio::task::JoinError) -> Failure {
     Failure::new(Code::HostFailure, format!("a role ended before its time: {error}"))
 }

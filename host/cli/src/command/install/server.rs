@@ -8,7 +8,7 @@ use soma_policy::{CapsuleFacts, CapsuleName, Code, InstallationId, LimitsAsk, Of
 use super::Install;
 use crate::client::{Ask, ServerClient};
 use crate::command::list::word;
-use crate::context::Context;
+use crate::context::{Context, Place};
 use crate::failure::Failure;
 use crate::output::{Report, neutral};
 use crate::run::block_on;
@@ -34,12 +34,12 @@ impl Install {
         name: &CapsuleName,
         range: &semver::VersionReq,
     ) -> Result<(), Failure> {
-        let server = context.server(&self.place.tenant)?;
         let id: InstallationId = match &self.id {
             Some(id) => id.clone(),
             None => name.name.parse()?,
         };
         let installed = block_on(async {
+            let server = at(context, &self.place).await?;
             let expanded = self.expanded(&server, name, range).await?;
             let spec = serde_json::to_value(&expanded.spec).map_err(unfit)?;
             let route = format!("/v1/installations?id={id}");
@@ -175,13 +175,18 @@ pub(crate) async fn until_active(
     }
 }
 
+/// The server, for who installs in this place.
+pub(crate) async fn at<'a>(
+    context: &'a Context,
+    place: &Place,
+) -> Result<ServerClient<'a>, Failure> {
+    context.server(&place.tenant)?.placed(place, &["install", "org:read"]).await
+}
+
 /// Removes an installation at the server; hosts stop it.
-pub(crate) fn remove(
-    context: &Context,
-    place: &crate::context::Place,
-    id: &InstallationId,
-) -> Result<(), Failure> {
-    block_on(context.server(&place.tenant)?.send(Ask::delete(format!("/v1/installations/{id}"))))?;
+pub(crate) fn remove(context: &Context, place: &Place, id: &InstallationId) -> Result<(), Failure> {
+    let ask = Ask::delete(format!("/v1/installations/{id}"));
+    block_on(async { at(context, place).await?.send(ask).await })?;
     let value = json!({ "installation": id, "removed": true });
     Ok(context.out.report(&Report::new("soma.uninstall.v1", value, format!("uninstalled {id}")))?)
 }

@@ -18,8 +18,22 @@ pub(crate) fn post(context: &Context, access: &Access, envelope: &Envelope) -> R
     let client = context.client()?;
     let body: Value = serde_json::from_slice(&envelope.to_json())
         .map_err(|e| Failure::new(soma_policy::Code::EnvelopeMalformed, e.to_string()))?;
-    let answer = block_on(client.put(Method::POST, "/v1/kill-orders", access, &body))?;
+    let given = block_on(client.put(Method::POST, "/v1/kill-orders", access, &body));
+    let answer = match (given, host_beside(context)) {
+        // A stop does not wait for a server or a database: a host takes the order itself and passes it upward.
+        (Err(failure), Some(host)) if failure.exit() == 9 => {
+            context.out.warn(format!("{failure} · giving the order to the host at {host}"));
+            block_on(client.post_at(&host, "/v1/kill-orders", &body))?
+        }
+        (given, _) => given?,
+    };
     told(context, &answer)
+}
+
+/// The host that runs from the home, behind its gateway.
+fn host_beside(context: &Context) -> Option<String> {
+    let running = crate::client::running(context)?;
+    running.get("host").and_then(Value::as_str).map(str::to_owned)
 }
 
 /// What the host did, with its receipt as a file.
