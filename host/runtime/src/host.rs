@@ -42,6 +42,8 @@ mod upkeep;
 
 pub use open::OpenError;
 pub use purge::{PurgeError, Purged, purge_at_rest};
+#[cfg(test)]
+pub(crate) use secrets::Source;
 
 use tools::Callees;
 

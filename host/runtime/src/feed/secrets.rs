@@ -10,6 +10,8 @@
 
 mod fetch;
 #[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
 mod tests;
 
 pub(crate) use fetch::follow;

@@ -24,7 +24,7 @@ pub(super) fn start(host: &Host) {
 }
 
 /// Where values come from.
-pub(super) enum Source {
+pub(crate) enum Source {
     /// The home's own files.
     Files(SecretStore),
     /// The server.
@@ -33,7 +33,7 @@ pub(super) enum Source {
 
 impl Source {
     /// What the server sent, if there is a server.
-    pub(super) fn of(home: &Home, feed: Option<&Arc<FeedSecrets>>) -> Result<Self, HomeError> {
+    pub(crate) fn of(home: &Home, feed: Option<&Arc<FeedSecrets>>) -> Result<Self, HomeError> {
         match feed {
             Some(feed) => Ok(Self::Feed(Arc::clone(feed))),
             None => home.secrets().map(Self::Files),

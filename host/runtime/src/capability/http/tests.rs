@@ -65,12 +65,17 @@ struct Guest {
 
 impl Guest {
     fn new(setup: &Setup<'_>, ips: &[&str]) -> Self {
+        Self::with(setup, ips, Arc::new(OneSecret))
+    }
+
+    /// A guest whose secrets come from elsewhere.
+    fn with(setup: &Setup<'_>, ips: &[&str], secrets: Arc<dyn SecretSource>) -> Self {
         let clock = Arc::new(FixedClock::new(rig::NOW, 0));
         let resolver = Arc::new(Answers {
             ips: ips.iter().map(|ip| ip.parse().unwrap()).collect(),
             asked: AtomicUsize::new(0),
         });
-        let client = HttpClient::new(clock, OwnAddresses::default(), Arc::new(OneSecret)).unwrap();
+        let client = HttpClient::new(clock, OwnAddresses::default(), secrets).unwrap();
         let client = client.with_resolver(resolver.clone());
         let (gate, _home) = rig::gate(setup);
         let hooks = Hooks::new(gate, Arc::new(client));

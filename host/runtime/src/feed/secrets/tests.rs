@@ -3,44 +3,14 @@
 use serde_json::json;
 use soma_policy::feed::SealedSecret;
 
-use rustls::crypto::hpke::HpkePublicKey;
-use soma_policy::{Digest, Timestamp};
+use soma_policy::Digest;
 
+use super::fixture::{answer, home, place, sealed, wants};
 use super::*;
-use crate::home::Birth;
 
-fn home(folder: &Path) -> Home {
-    let (now, host) = (Timestamp(1_700_000_000_000), HostId::from_u128(7));
-    let birth = Birth { now, host, person: "ada".to_owned(), passphrase: Some(b"") };
-    Home::open_or_create(&folder.join("home"), &birth).unwrap().0
-}
-
-fn place(name: &str) -> Place {
-    Place {
-        org: "acme".parse().unwrap(),
-        environment: "production".parse().unwrap(),
-        name: name.parse().unwrap(),
-    }
-}
-
-fn wants(all: &[(&str, u64)]) -> Wanted {
-    all.iter().map(|(name, version)| (place(name), *version)).collect()
-}
-
-/// Seals as a server does.
-fn sealed(to: &FeedSecrets, host: HostId, at: &Place, version: u64, value: &[u8]) -> SealedSecret {
-    let key = HpkePublicKey(to.unsealing.public().to_vec());
-    let info = format!("soma-secret/{host}/{at}/{version}");
-    let suite = DH_KEM_X25519_HKDF_SHA256_AES_256;
-    let (encapsulated, body) = suite.seal(info.as_bytes(), &[], value, &key).unwrap();
-    let sealed = STANDARD.encode([encapsulated.0, body].concat());
-    let Place { org, environment, name } = at.clone();
-    SealedSecret { environment, name, org, sealed, version }
-}
-
-fn answer(to: &FeedSecrets, name: &str, version: u64, value: &[u8]) -> Secrets {
-    let one = sealed(to, to.host, &place(name), version, value);
-    Secrets { host: to.host, secrets: vec![one] }
+/// Seals for a host that may be another one.
+fn seal(to: &FeedSecrets, host: HostId, name: &str, version: u64, value: &[u8]) -> SealedSecret {
+    sealed(to.unsealing.public(), host, &place(name), version, value)
 }
 
 fn held(secrets: &FeedSecrets, name: &str) -> Option<Vec<u8>> {
@@ -122,18 +92,19 @@ fn what_was_not_asked_for_is_for_another_host_or_is_bound_elsewhere_is_not_taken
     let other = HostId::from_u128(9);
     let good = answer(&secrets, "token", 2, b"value");
     let one = |one: SealedSecret| Secrets { host: secrets.host, secrets: vec![one] };
-    let seal = |host, name: &str, version| sealed(&secrets, host, &place(name), version, b"value");
-    let renamed = SealedSecret { name: "token".parse().unwrap(), ..seal(secrets.host, "other", 2) };
-    let raised = SealedSecret { version: 2, ..seal(secrets.host, "token", 1) };
-    let empty = sealed(&secrets, secrets.host, &place("token"), 2, b"");
-    let long = sealed(&secrets, secrets.host, &place("token"), 2, &[1; VALUE_BYTES_MAX + 1]);
+    let sealed = |host, name: &str, version| seal(&secrets, host, name, version, b"value");
+    let renamed =
+        SealedSecret { name: "token".parse().unwrap(), ..sealed(secrets.host, "other", 2) };
+    let raised = SealedSecret { version: 2, ..sealed(secrets.host, "token", 1) };
+    let empty = seal(&secrets, secrets.host, "token", 2, b"");
+    let long = seal(&secrets, secrets.host, "token", 2, &[1; VALUE_BYTES_MAX + 1]);
     let rubbish =
-        |text: &str| SealedSecret { sealed: text.to_owned(), ..seal(secrets.host, "token", 2) };
+        |text: &str| SealedSecret { sealed: text.to_owned(), ..sealed(secrets.host, "token", 2) };
     for bad in [
         Secrets { host: other, ..good.clone() },
-        one(seal(other, "token", 2)),
-        one(seal(secrets.host, "other", 2)),
-        one(seal(secrets.host, "token", 1)),
+        one(sealed(other, "token", 2)),
+        one(sealed(secrets.host, "other", 2)),
+        one(sealed(secrets.host, "token", 1)),
         one(renamed),
         one(raised),
         one(empty),
@@ -171,9 +142,9 @@ fn wanted_is_what_a_grant_takes_and_the_feed_names() {
     };
     let versions = [version("a", 3), version("b", 1), version("c", 1)];
     let here = [
-        installed("acme", "a", Some("b")),
+        installed("local", "a", Some("b")),
         installed("globex", "c", None),
-        installed("acme", "d", None),
+        installed("local", "d", None),
     ];
     assert_eq!(wanted(&versions, &here), wants(&[("a", 3), ("b", 1)]));
     assert!(wanted(&versions, &[]).is_empty() && wanted(&[], &here).is_empty());

@@ -1,6 +1,11 @@
 //! Secrets on their way out, and their echoes on the way back.
 
+use soma_policy::Digest;
+
 use super::*;
+use crate::feed::secrets::FeedSecrets;
+use crate::feed::secrets::fixture::{answer, home, wants};
+use crate::host::Source;
 
 const SECRET: &str = r#"
     [http.open]
@@ -96,4 +101,37 @@ async fn an_encoded_answer_to_a_request_with_a_secret_is_refused() {
     assert!(matches!(refused, Err(Error::HttpResponseContentCoding(_))));
     let mut without = Guest::mapped(API, peer, &authority);
     assert_eq!(without.get("https://api.example.com/echo").await.unwrap().body(), "not looked at");
+}
+
+/// Says which credential came, without saying it: its digest is no echo.
+async fn which(request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let came = request.headers().get("authorization").map_or(&b"none"[..], |it| it.as_bytes());
+    Response::new(Full::from(Digest::of(came).to_string()))
+}
+
+#[tokio::test]
+async fn what_a_server_sent_is_placed_and_a_rotation_takes_effect_for_the_next_request() {
+    let authority = Authority::new();
+    let folder = tempfile::tempdir().unwrap();
+    let home = home(folder.path());
+    let held = Arc::new(FeedSecrets::open(&home).unwrap());
+    let source = Arc::new(Source::of(&home, Some(&held)).unwrap());
+    let declared = format!("{API}{SECRET}").replace("\"GET\", \"POST\"", "\"GET\"");
+    let peer = rig::https(&authority, "api.example.com", &[b"h2"], which).await;
+    let (peers, anchor) = (peers(peer), authority.pem());
+    let setup =
+        Setup { declared: &declared, peers: &peers, anchor: Some(&anchor), ..Setup::default() };
+    let mut guest = Guest::with(&setup, &[], source);
+    let refused = guest.get("https://api.example.com/echo").await;
+    assert!(matches!(refused, Err(Error::HttpRequestDenied)), "{refused:?}");
+    assert_eq!(guest.codes(), [Code::SecretMissing]);
+    for (version, value) in [(1, "first"), (2, "the second one")] {
+        let wanted = wants(&[("token", version)]);
+        held.take(&wanted, answer(&held, "token", version, value.as_bytes())).unwrap();
+        let response = guest.get("https://api.example.com/echo").await.unwrap();
+        assert_eq!(*response.body(), Digest::of(format!("Bearer {value}").as_bytes()).to_string());
+    }
+    assert!(held.asks(&wants(&[])).unwrap().is_empty());
+    let refused = guest.get("https://api.example.com/echo").await;
+    assert!(matches!(refused, Err(Error::HttpRequestDenied)), "it was removed: {refused:?}");
 }
