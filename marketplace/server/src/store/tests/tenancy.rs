@@ -10,6 +10,14 @@ use crate::store::{AccountState, AuditFilter, Revocation, RevocationKind, StoreE
 
 /// Functions that the test below tries under another org's scope.
 const TRIED: &[&str] = &[
+    "secret",
+    "secrets",
+    "secret_count",
+    "secret_spread",
+    "insert_secret",
+    "insert_secret_value",
+    "raise_secret",
+    "remove_secret",
     "own_org",
     "update_own_org",
     "lock_own_org",
@@ -43,6 +51,36 @@ fn refused<T>(done: Result<T, StoreError>) -> bool {
 }
 
 on_both_databases! {
+    async fn another_orgs_secrets_are_not_there(database: TestDatabase) {
+        let store = database.store().await;
+        populate(&store, "acme", 1).await;
+        let (environment, name) = (production().environment, "token".parse().unwrap());
+        let mut own = store.tenant(&scope("acme")).await.unwrap();
+        own.insert_secret(&environment, &name, START).await.unwrap();
+        own.insert_secret_value(&environment, &name, 1, "sealed", START).await.unwrap();
+        let row = own.secret(&environment, &name).await.unwrap().unwrap();
+        own.commit().await.unwrap();
+        let mut unit = store.tenant(&scope("globex")).await.unwrap();
+        assert!(unit.secret(&environment, &name).await.unwrap().is_none());
+        assert!(unit.secrets(&environment, "", 10).await.unwrap().is_empty());
+        assert_eq!(unit.secret_count(&environment).await.unwrap(), 0);
+        let spread = unit.secret_spread(&environment, &row).await.unwrap();
+        assert_eq!((spread.current, spread.behind), (0, 0));
+        assert!(!unit.raise_secret(&environment, &name, 1, START).await.unwrap());
+        assert!(!unit.remove_secret(&environment, &name, 1, START).await.unwrap());
+        drop(unit);
+        let mut unit = store.tenant(&scope("globex")).await.unwrap();
+        let done = unit.insert_secret(&environment, &name, START).await;
+        assert!(matches!(done, Err(StoreError::Orphan)), "{done:?}");
+        drop(unit);
+        let mut unit = store.tenant(&scope("globex")).await.unwrap();
+        let done = unit.insert_secret_value(&environment, &name, 2, "sealed", START).await;
+        assert!(matches!(done, Err(StoreError::Orphan)), "{done:?}");
+        drop(unit);
+        let mut own = store.read(&scope("acme")).await.unwrap();
+        assert_eq!(own.secret(&environment, &name).await.unwrap().unwrap().version, 1);
+    }
+
     async fn another_orgs_scope_finds_nothing_and_changes_nothing(database: TestDatabase) {
         let store = database.store().await;
         populate(&store, "acme", 1).await;
