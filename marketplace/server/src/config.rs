@@ -36,6 +36,23 @@ pub struct ServerConfig {
     pub key_overlap_ms: u64,
     /// Whether people reach the server over TLS: answers then forbid anything else.
     pub tls: bool,
+    /// By what releases and installations are judged.
+    pub market: MarketConfig,
+}
+
+/// By what releases and installations are judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MarketConfig {
+    /// The operator's policy folder; without one the starter policy holds.
+    pub policy: PathBuf,
+    /// A folder of advisories in the OSV form; without one nothing is matched, and findings say so.
+    pub advisories: Option<PathBuf>,
+    /// Whether any release is approved without a person.
+    pub auto_approve: bool,
+    /// Only below this risk, in thousandths.
+    pub below_thousandths: u16,
+    /// Only if its behaviour was observed.
+    pub passport: bool,
 }
 
 /// Requests that are let through, per minute.
@@ -90,6 +107,13 @@ impl ServerConfig {
             rates: Rates::default(),
             key_overlap_ms: 600_000,
             tls: false,
+            market: MarketConfig {
+                policy: home.join("policy"),
+                advisories: None,
+                auto_approve: false,
+                below_thousandths: 300,
+                passport: true,
+            },
         }
     }
 

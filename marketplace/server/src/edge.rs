@@ -4,21 +4,25 @@
 //! Every route stands in [`routes`], on one screen; the OpenAPI document is made from the same lines.
 
 mod accounts;
+mod acting;
 mod audit;
 mod auth;
 mod body;
 mod bootstrap;
+mod capsules;
 mod environments;
 mod etag;
 mod factor;
 mod feed;
 mod guard;
 mod hosts;
+mod installations;
 mod invitations;
 mod issuer;
 mod kills;
 mod members;
 mod metrics;
+mod namespaces;
 mod once;
 mod openapi;
 mod orgs;
@@ -32,6 +36,7 @@ mod secrets;
 mod serve;
 mod session;
 mod status;
+mod submissions;
 #[cfg(test)]
 mod tests;
 mod users;

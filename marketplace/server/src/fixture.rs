@@ -13,7 +13,7 @@ use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 use tempfile::TempDir;
 
 use crate::clock::FixedClock;
-use crate::config::{Rates, ServerConfig};
+use crate::config::{MarketConfig, Rates, ServerConfig};
 use crate::identity::PasswordCost;
 use crate::server::{BootstrapCode, Server};
 use crate::store::{Database, Store};
@@ -52,6 +52,8 @@ pub(crate) struct TestDatabase {
     /// The owner's address, on PostgreSQL.
     pub(crate) owner: Option<String>,
     pub(crate) folder: TempDir,
+    /// Whether releases of little risk are approved without a person.
+    pub(crate) auto_approve: bool,
 }
 
 /// The server of this process. It ends when its standard input does: with us, however we end.
@@ -128,7 +130,7 @@ impl TestDatabase {
     pub(crate) fn sqlite() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let database = Database::Sqlite { path: folder.path().join("server.db") };
-        Self { database, owner: None, folder }
+        Self { database, owner: None, folder, auto_approve: false }
     }
 
     /// None where PostgreSQL is not installed; where it must be, that is a failure.
@@ -153,7 +155,8 @@ impl TestDatabase {
             connections: 4,
         };
         let folder = tempfile::tempdir().expect("a folder");
-        Some(Self { database, owner: Some(format!("{base}/{name}")), folder })
+        let owner = Some(format!("{base}/{name}"));
+        Some(Self { database, owner, folder, auto_approve: false })
     }
 
     pub(crate) async fn store(&self) -> Store {
@@ -161,11 +164,18 @@ impl TestDatabase {
     }
 
     pub(crate) fn config(&self) -> ServerConfig {
+        let base = ServerConfig::embedded(self.folder.path());
+        let market = MarketConfig {
+            auto_approve: self.auto_approve,
+            passport: !self.auto_approve,
+            ..base.market.clone()
+        };
         ServerConfig {
+            market,
             database: self.database.clone(),
             passwords: PasswordCost { memory_kib: 64, passes: 1, threads: 2 },
             rates: Rates { peer: 1_000_000, org: 1_000_000, login: 1_000_000 },
-            ..ServerConfig::embedded(self.folder.path())
+            ..base
         }
     }
 

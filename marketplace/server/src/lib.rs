@@ -12,16 +12,21 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod catalogue;
 mod clock;
 mod config;
 pub mod continuity;
 mod edge;
+mod examine;
 mod feed;
 mod hosts;
 mod identity;
+mod installs;
 mod kills;
 mod login;
+mod market;
 mod packages;
+mod releases;
 mod secrets;
 mod server;
 mod store;
@@ -32,7 +37,7 @@ mod fixture;
 
 pub use audit::{AuditFinding, Verification};
 pub use clock::{Clock, FixedClock, SystemClock};
-pub use config::{ConfigError, Rates, ServerConfig};
+pub use config::{ConfigError, MarketConfig, Rates, ServerConfig};
 pub use edge::openapi;
 pub use identity::PasswordCost;
 pub use server::{BootstrapCode, EnrolmentCode, OpenError, Server};

@@ -29,6 +29,7 @@ use crate::config::ServerConfig;
 use crate::edge::Metrics;
 use crate::hosts::Nonces;
 use crate::identity::{Keyring, Passwords, Sealer};
+use crate::market::Market;
 use crate::packages::{PackageError, Packages};
 use crate::store::{
     IdempotencyScope, NewAudit, NewChange, PlatformScope, Store, StoreError, Stream,
@@ -68,6 +69,8 @@ pub struct Inner {
     pub(crate) numbered: tokio::sync::watch::Sender<u64>,
     /// Component files.
     pub(crate) packages: Packages,
+    /// By what releases and installations are judged.
+    pub(crate) market: Market,
     pub(crate) checkpoints: std::path::PathBuf,
     /// The folder with the root's public key and the signed list of operators.
     pub(crate) trust: std::path::PathBuf,
@@ -128,6 +131,7 @@ impl Server {
         let store = Store::open(&config.database, clock.now()).await?;
         let keys = keys::Keys::load(&config.keys)?;
         let packages = Packages::open(&config.capsules)?;
+        let market = Market::open(&config.market)?;
         let founded = founding::found(&store, &*clock).await?;
         let issuer = config.issuer.clone();
         let issuer = issuer.unwrap_or_else(|| format!("soma:{}", founded.deployment));
@@ -150,6 +154,7 @@ impl Server {
             nonces: Nonces::new(clock.now()),
             packages,
             numbered: tokio::sync::watch::Sender::new(0),
+            market,
             checkpoints: config.checkpoints.clone(),
             trust: config.trust.clone(),
             deployment: founded.deployment,

@@ -8,8 +8,10 @@
 //! A new table: a migration in both folders, a file here with its rows, a line in `retention.rs`,
 //! and a test that runs on both databases. No rule of the product is decided here.
 
+mod acting;
 mod api_keys;
 mod audit;
+mod capsules;
 mod changes;
 mod credentials;
 mod deployment;
@@ -20,13 +22,16 @@ mod feed;
 mod host_reports;
 mod hosts;
 mod idempotency;
+mod installations;
 mod invitations;
 mod issuer_keys;
 mod kills;
 mod memberships;
 mod migrate;
+mod namespaces;
 mod open;
 mod orgs;
+mod releases;
 mod retention;
 mod revocations;
 mod scope;
@@ -42,22 +47,28 @@ mod users;
 
 use std::ops::{Deref, DerefMut};
 
+pub(crate) use acting::Standing;
 pub(crate) use api_keys::ApiKey;
 pub(crate) use audit::{AuditFilter, AuditLink, AuditRow, NewAudit};
+pub(crate) use capsules::{CapsuleRow, Shown, TOKENS_MAX};
 pub(crate) use changes::{ChangeRow, NewChange, Stream};
 pub(crate) use credentials::PasswordRow;
 pub(crate) use enrolments::Enrolment;
 pub(crate) use environments::{Environment, EnvironmentKind};
 pub use error::StoreError;
 pub(crate) use feed::StateRow;
+pub(crate) use host_reports::{HostCheck, HostRefusal};
 pub(crate) use hosts::HostRow;
 pub(crate) use idempotency::{IdempotencyScope, StoredAnswer};
+pub(crate) use installations::InstallationRow;
 pub(crate) use invitations::Invitation;
 pub(crate) use issuer_keys::IssuerKeyRow;
 pub(crate) use kills::{KillReceiptRow, KillRow};
 pub(crate) use memberships::{Member, Membership};
+pub(crate) use namespaces::{NamespaceRow, SigningKey};
 pub use open::{Database, Store};
 pub(crate) use orgs::{Org, OrgRoles, OrgState};
+pub(crate) use releases::SubmissionRow;
 pub(crate) use retention::sweep;
 pub(crate) use revocations::{Revocation, RevocationKind};
 pub(crate) use scope::{PlatformScope, TenantScope};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{ConfigError, Rates, ServerConfig};
+use super::{ConfigError, MarketConfig, Rates, ServerConfig};
 use crate::identity::PasswordCost;
 use crate::store::Database;
 
@@ -22,6 +22,20 @@ pub(super) struct RawConfig {
     database: RawDatabase,
     rates: RawRates,
     passwords: RawPasswords,
+    policy: Option<PathBuf>,
+    advisories: Option<PathBuf>,
+    review: RawReview,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawReview {
+    /// Whether any release is approved without a person.
+    auto_approve: bool,
+    /// Only below this risk, in thousandths.
+    below_thousandths: Option<u16>,
+    /// Only if its behaviour was observed.
+    passport: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -72,6 +86,13 @@ impl RawConfig {
             rates: rates(&self.rates, place)?,
             key_overlap_ms: self.key_overlap_seconds.map_or(base.key_overlap_ms, |s| s * 1000),
             tls: self.tls,
+            market: MarketConfig {
+                policy: self.policy.map_or(base.market.policy, under),
+                advisories: self.advisories.map(under),
+                auto_approve: self.review.auto_approve,
+                below_thousandths: below(self.review.below_thousandths, place)?,
+                passport: self.review.passport.unwrap_or(base.market.passport),
+            },
         };
         match &config.issuer {
             Some(issuer) if issuer.is_empty() || issuer.len() > 256 => {
@@ -109,6 +130,14 @@ fn database(
             "environment",
             "PostgreSQL needs SOMA_DATABASE_URL and SOMA_DATABASE_WORKER_URL, two logins",
         )),
+    }
+}
+
+fn below(raw: Option<u16>, place: &str) -> Result<u16, ConfigError> {
+    match raw {
+        None => Ok(300),
+        Some(given) if given <= 1000 => Ok(given),
+        Some(_) => Err(ConfigError::new(place, "`review.below_thousandths` is at most 1000")),
     }
 }
 

@@ -115,6 +115,9 @@ pub(super) async fn create(
     let (state, created) = (AccountState::Active, server.now());
     let made = ServiceAccount { account, name, caps, state, version: 1, created };
     work.insert_service_account(&made).await?;
+    if let Some(person) = principal.user() {
+        work.answer_for(&made.account, person).await?;
+    }
     let (actor, detail) = (principal.subject.to_string(), json!({ "caps": made.caps }));
     work.audit(&server.note(&org, &actor, Act::AccountMade, &made.account, &detail)).await?;
     let location = format!("/v1/orgs/{org}/service-accounts/{}", made.account);

@@ -110,6 +110,7 @@ pub(super) async fn remove(
     let member = unit.member(user).await?.ok_or_else(|| Problem::not_found("member"))?;
     may_take(&mut unit, &principal, &own, &member, None).await?;
     unit.remove_member(user).await?;
+    unit.note_parting(user, server.now()).await?;
     cut(&server, &mut unit, &own, user).await?;
     let actor = principal.subject.to_string();
     let detail = json!({ "role": member.role.as_str() });

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use soma_market::Refusal;
 use soma_policy::Code;
 pub(crate) use soma_policy::ProblemBody;
 
@@ -10,6 +11,8 @@ use super::guard::trace_id;
 use super::reply;
 use crate::identity::{PasswordError, TokenError};
 use crate::login::LoginError;
+use crate::market::MarketError;
+use crate::packages::PackageError;
 use crate::server::Verdict;
 use crate::store::{StoreError, StoredAnswer};
 
@@ -112,6 +115,41 @@ impl From<StoreError> for Problem {
     }
 }
 
+impl From<MarketError> for Problem {
+    fn from(error: MarketError) -> Self {
+        match error {
+            MarketError::Refused(refusal) => (*refusal).into(),
+            MarketError::Verify(error) => {
+                Self::new(error.code(), error.to_string()).fix(error.remedy())
+            }
+            MarketError::Store(error) => error.into(),
+            MarketError::Package(PackageError::TooLarge { .. }) => {
+                Self::new(Code::BodyTooLarge, error.to_string())
+            }
+            MarketError::Package(PackageError::Approved(_)) => {
+                Self::new(Code::VersionTaken, error.to_string())
+            }
+            MarketError::Unknown(code, what) => Self::new(code, what),
+            MarketError::Raced => Self::new(Code::MoveStale, error.to_string()),
+            MarketError::Busy(what) => Self::new(Code::Busy, what),
+            MarketError::Package(_) | MarketError::Failed(_) => {
+                tracing::error!(%error, "the marketplace failed");
+                Self::new(Code::HostFailure, "the server failed")
+            }
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let mut problem = Self::new(refusal.code, refusal.reason).fix(refusal.remedy);
+        if let Self::Said(said) = &mut problem {
+            said.body.denials = refusal.denials.into_vec();
+        }
+        problem
+    }
+}
+
 impl From<TokenError> for Problem {
     fn from(error: TokenError) -> Self {
         Self::new(error.code(), error.to_string())
@@ -188,6 +226,14 @@ impl IntoResponse for Said {
 }
 
 impl Problem {
+    /// With a remedy of its own.
+    pub(crate) fn fix(mut self, remedy: impl Into<String>) -> Self {
+        if let Self::Said(said) = &mut self {
+            said.body.remedy = remedy.into();
+        }
+        self
+    }
+
     /// When to come again.
     pub(crate) fn wait(&mut self, seconds: u64) {
         if let Self::Said(said) = self {

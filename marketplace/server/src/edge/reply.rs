@@ -35,6 +35,11 @@ impl Reply {
         Self { location: Some(location), ..Self::with(StatusCode::CREATED, body) }
     }
 
+    /// 202 with a body, and where to look for the end of it.
+    pub(crate) fn accepted<T: Serialize + ?Sized>(location: String, body: &T) -> Self {
+        Self { location: Some(location), ..Self::with(StatusCode::ACCEPTED, body) }
+    }
+
     /// 204.
     pub(crate) fn nothing() -> Self {
         let status = StatusCode::NO_CONTENT;

@@ -15,8 +15,9 @@ use utoipa_axum::routes;
 
 use super::problem::Problem;
 use super::{
-    accounts, audit, bootstrap, environments, factor, feed, guard, hosts, invitations, issuer,
-    kills, members, openapi, orgs, revocations, secrets, session, status, users,
+    accounts, audit, bootstrap, capsules, environments, factor, feed, guard, hosts, installations,
+    invitations, issuer, kills, members, namespaces, openapi, orgs, revocations, secrets, session,
+    status, submissions, users,
 };
 use crate::server::Server;
 
@@ -26,6 +27,11 @@ const BODY_MAX: usize = 64 * 1024;
 const REPORT_MAX: usize = 512 * 1024;
 /// How long a body may stand still.
 const BODY_STILL: Duration = Duration::from_secs(15);
+
+/// Bodies with a component.
+fn large() -> DefaultBodyLimit {
+    DefaultBodyLimit::max(submissions::BODY_MAX)
+}
 
 /// The routes with their documentation.
 pub(super) fn documented() -> OpenApiRouter<Server> {
@@ -87,6 +93,33 @@ pub(super) fn documented() -> OpenApiRouter<Server> {
         .routes(routes!(secrets::list))
         .routes(routes!(secrets::send))
         // The server itself.
+        // The marketplace.
+        .routes(routes!(namespaces::list, namespaces::claim))
+        .routes(routes!(namespaces::show))
+        .routes(routes!(namespaces::transfer))
+        .routes(routes!(namespaces::judge))
+        .routes(routes!(namespaces::keys, namespaces::add_key))
+        .routes(routes!(namespaces::revoke_key))
+        .routes(routes!(submissions::list, submissions::create).layer(large()))
+        .routes(routes!(submissions::create_short).layer(large()))
+        .routes(routes!(submissions::show))
+        .routes(routes!(submissions::review))
+        .routes(routes!(submissions::publish))
+        .routes(routes!(capsules::list))
+        .routes(routes!(capsules::list_short))
+        .routes(routes!(capsules::show))
+        .routes(routes!(capsules::version))
+        .routes(routes!(capsules::withdraw))
+        .routes(routes!(capsules::unfreeze))
+        .routes(routes!(capsules::ratings, capsules::rate))
+        .routes(routes!(installations::list, installations::create))
+        .routes(routes!(installations::show, installations::update, installations::remove))
+        .routes(routes!(installations::revisions))
+        .routes(routes!(installations::upgrade))
+        .routes(routes!(installations::roll_back))
+        .routes(routes!(installations::back_out))
+        .routes(routes!(installations::accept_owner))
+        .routes(routes!(installations::forget))
         .routes(routes!(status::health))
         .routes(routes!(status::ready))
         .routes(routes!(status::version))

@@ -6,6 +6,7 @@ mod hosts;
 mod idempotency;
 mod kills;
 mod login;
+mod market;
 mod members;
 mod openapi;
 mod orgs;

@@ -79,6 +79,9 @@ impl Server {
             unit.audit(&note).await?;
             unit.commit().await?;
             self.bell.notify_one();
+            if let Some(scope) = &taken.stands {
+                self.follow_taken(scope, id).await;
+            }
         }
         Ok(taken)
     }

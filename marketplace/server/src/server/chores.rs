@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use crate::audit::Sequencer;
+use crate::market::MarketError;
+use crate::releases::complete_transfers;
 use crate::server::Server;
 use crate::store::{PlatformScope, StoreError, sweep};
 
@@ -20,6 +22,8 @@ impl Server {
     pub(crate) async fn chores(self) {
         let mut sequencer = Sequencer::default();
         let mut ticks = 0u64;
+        market("updates", self.note_willing().await);
+        market("kills", self.follow_standing().await);
         loop {
             let rung = tokio::select! {
                 () = self.stopping.cancelled() => break,
@@ -27,6 +31,8 @@ impl Server {
                 () = tokio::time::sleep(TICK) => false,
             };
             told("sequencer", sequencer.run(&self).await.map(drop));
+            market("installations", self.settle_installations().await.map(drop));
+            market("updates", self.roll_out().await.map(drop));
             if rung {
                 continue;
             }
@@ -37,6 +43,7 @@ impl Server {
                 tracing::warn!(%error, "the issuer's keys could not be read again");
             }
             if ticks.is_multiple_of(SWEEP_EVERY) {
+                market("transfers", complete_transfers(&self).await.map(drop));
                 told("sweep", self.sweep().await.map(drop));
             }
             if ticks.is_multiple_of(SECRETS_EVERY) {
@@ -58,6 +65,12 @@ impl Server {
 }
 
 fn told(chore: &str, done: Result<(), StoreError>) {
+    if let Err(error) = done {
+        tracing::warn!(chore, %error, "a chore failed and will be tried again");
+    }
+}
+
+fn market(chore: &str, done: Result<(), MarketError>) {
     if let Err(error) = done {
         tracing::warn!(chore, %error, "a chore failed and will be tried again");
     }

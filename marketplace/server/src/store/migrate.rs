@@ -27,7 +27,12 @@ macro_rules! step {
     };
 }
 
-const STEPS: &[Step] = &[step!(1 "0001_identity"), step!(2 "0002_feed"), step!(5 "0005_secrets")];
+const STEPS: &[Step] = &[
+    step!(1 "0001_identity"),
+    step!(2 "0002_feed"),
+    step!(3 "0003_market"),
+    step!(5 "0005_secrets"),
+];
 
 /// All steps as one text for each database.
 #[cfg(test)]

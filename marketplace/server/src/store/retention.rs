@@ -69,6 +69,24 @@ pub(super) const RETENTION: &[Line] = &[
     line("feed_epochs", Keep::Forever),
     line("kill_documents", Keep::Forever),
     line("kill_receipts", Keep::Forever),
+    line("account_keepers", Keep::WhileItExists),
+    // Ninety days: as long as who left counts as one of the org in reviews.
+    line(
+        "former_members",
+        Keep::UntilTheirEnd("DELETE FROM former_members WHERE left_ms <= $1 - 7776000000"),
+    ),
+    line("namespaces", Keep::Forever),
+    line("signing_keys", Keep::Forever),
+    line("capsules", Keep::Forever),
+    line("catalogue_tokens", Keep::WhileItExists),
+    line("releases", Keep::Forever),
+    line("submissions", Keep::Forever),
+    line("offers", Keep::Forever),
+    line("installations", Keep::Forever),
+    line("revisions", Keep::Forever),
+    line("gate_tallies", Keep::Forever),
+    line("capsule_runs", Keep::WhileItExists),
+    line("ratings", Keep::WhileItExists),
 ];
 
 /// Removes what has ended and says how many rows that were.

@@ -95,6 +95,15 @@ pub(super) fn whole(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
+/// A whole state as one text, in canonical form.
+pub(super) fn record_text<T: serde::Serialize>(state: &T) -> Result<String, StoreError> {
+    let formless = |_| StoreError::Refused("the record has no canonical form".to_owned());
+    let value = serde_json::to_value(state).map_err(|error| formless(error.to_string()))?;
+    let bytes = soma_policy::canonical::value_to_vec(&value)
+        .map_err(|error| formless(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|error| formless(error.to_string()))
+}
+
 /// Binds values in their order.
 macro_rules! binds {
     ($($value:expr),* $(,)?) => { &[$($crate::store::sql::Bind::from($value)),*] };
@@ -153,6 +162,15 @@ impl Row {
 
     pub(super) fn maybe_time(&self, column: &'static str) -> Result<Option<Timestamp>, StoreError> {
         Ok(self.maybe_count(column)?.map(Timestamp))
+    }
+
+    /// A record that was written by [`record_text`].
+    pub(super) fn record<T: serde::de::DeserializeOwned>(
+        &self,
+        column: &'static str,
+    ) -> Result<T, StoreError> {
+        let other = |_| StoreError::Corrupt { column, expected: "its own record" };
+        serde_json::from_str(&self.text(column)?).map_err(other)
     }
 
     /// Text that has a type of its own.

@@ -3,5 +3,6 @@
 mod behaviour;
 mod rows;
 mod schema;
+mod search;
 mod security;
 mod tenancy;

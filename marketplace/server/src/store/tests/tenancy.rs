@@ -43,6 +43,11 @@ const TRIED: &[&str] = &[
     "revoke",
     "is_revoked",
     "audit_page",
+    "answer_for",
+    "note_parting",
+    "own_installation",
+    "own_installations",
+    "own_revisions",
     "host_refusals",
 ];
 
@@ -118,18 +123,24 @@ on_both_databases! {
         assert!(!unit.is_revoked("t", "user:x", "c", START).await.unwrap());
         let filter = AuditFilter { limit: 10, ..AuditFilter::default() };
         assert!(unit.audit_page(&filter).await.unwrap().is_empty());
-        let csv = "csv".parse().unwrap();
-        assert!(unit.host_refusals(&production().environment, &csv).await.unwrap().is_empty());
+        let environment = production().environment;
+        assert!(unit.own_installation(&environment, "x").await.unwrap().is_none());
+        assert!(unit.own_installations(&environment, "", 10).await.unwrap().is_empty());
+        assert!(unit.own_revisions(&environment, "x", 10).await.unwrap().is_empty());
+        let installation = "x".parse().unwrap();
+        assert!(unit.host_refusals(&environment, &installation).await.unwrap().is_empty());
         assert!(refused(unit.revoke(&revoked).await));
         let foreign = crate::store::tests::rows::an_invitation(9, "acme");
         assert!(refused(unit.insert_invitation(&foreign, "code", START).await));
         drop(unit);
         // What is inserted lands in the scope's own org, which is not there.
-        for n in 0..3 {
+        for n in 0..5 {
             let mut unit = store.tenant(&scope("globex")).await.unwrap();
             let done = match n {
                 0 => unit.insert_environment(&production()).await,
                 1 => unit.insert_service_account(&an_account("mine")).await,
+                2 => unit.answer_for(&"builder".parse().unwrap(), user(1)).await,
+                3 => unit.note_parting(user(1), START).await,
                 _ => unit.insert_api_key(&a_key(9, "builder"), "h").await,
             };
             assert!(matches!(done, Err(StoreError::Orphan)), "{n}: {done:?}");
