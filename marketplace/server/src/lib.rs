@@ -25,6 +25,7 @@ mod installs;
 mod kills;
 mod login;
 mod market;
+mod money;
 mod packages;
 mod releases;
 mod secrets;

@@ -75,6 +75,17 @@ acts! {
     JournalWentBack "journal-went-back" "A host reported a journal that does not go on from what it reported before.";
     DatabaseMoved "database-moved" "All data was moved to another database.";
     Restored "restored" "The server was restored from a backup.";
+    TermsPut "terms-put" "Other terms hold from now on.";
+    BillingEntered "billing-entered" "A top-up, credit, adjustment or refund was entered.";
+    CreditSet "credit-set" "An account may go below zero, to a limit.";
+    BudgetSet "budget-set" "A budget was set or taken away.";
+    PayoutRequested "payout-requested" "Earnings are to be paid out.";
+    PayoutMoved "payout-moved" "A payout went on or failed.";
+    LeaseLost "lease-lost" "A host did not close a lease in time.";
+    JournalQuarantined "journal-quarantined" "A host's journal contradicted itself or a lease.";
+    JournalLifted "journal-lifted" "A quarantine was lifted.";
+    ReceiptWrittenOff "receipt-written-off" "A receipt that cannot be settled was borne by the platform.";
+    LedgerDiffered "ledger-differed" "Ledger and meter are not the same.";
 }
 
 #[cfg(test)]

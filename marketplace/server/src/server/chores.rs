@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::audit::Sequencer;
 use crate::market::MarketError;
 use crate::releases::complete_transfers;
+use crate::money::Checks;
 use crate::server::Server;
 use crate::store::{PlatformScope, StoreError, sweep};
 
@@ -21,6 +22,10 @@ impl Server {
     /// Runs the chores until the server stops.
     pub(crate) async fn chores(self) {
         let mut sequencer = Sequencer::default();
+        if let Err(error) = self.ensure_terms().await {
+            tracing::warn!(%error, "the first terms could not be put");
+        }
+        let checks = Checks::default();
         let mut ticks = 0u64;
         market("updates", self.note_willing().await);
         market("kills", self.follow_standing().await);
@@ -37,6 +42,7 @@ impl Server {
                 continue;
             }
             ticks += 1;
+            self.money_chores(&checks).await;
             if ticks.is_multiple_of(KEYS_EVERY)
                 && let Err(error) = self.reload_keys().await
             {

@@ -31,6 +31,7 @@ const STEPS: &[Step] = &[
     step!(1 "0001_identity"),
     step!(2 "0002_feed"),
     step!(3 "0003_market"),
+    step!(4 "0004_money"),
     step!(5 "0005_secrets"),
 ];
 

@@ -87,6 +87,23 @@ pub(super) const RETENTION: &[Line] = &[
     line("gate_tallies", Keep::Forever),
     line("capsule_runs", Keep::WhileItExists),
     line("ratings", Keep::WhileItExists),
+    // Money.
+    line("terms", Keep::Forever),
+    line("ledger_head", Keep::Forever),
+    line("accounts", Keep::Forever),
+    line("postings", Keep::Forever),
+    line("transfers", Keep::Forever),
+    line("budget_caps", Keep::WhileItExists),
+    line("budgets", Keep::Forever),
+    line("leases", Keep::Forever),
+    line("journals", Keep::Forever),
+    line("journal_leases", Keep::Forever),
+    line("settled", Keep::Forever),
+    line("priced_revisions", Keep::Forever),
+    line("offer_uses", Keep::Forever),
+    line("earnings", Keep::Forever),
+    line("payouts", Keep::Forever),
+    line("billing_events", Keep::Forever),
 ];
 
 /// Removes what has ended and says how many rows that were.

@@ -66,6 +66,12 @@ impl From<i64> for Bind<'_> {
     }
 }
 
+impl From<Option<i64>> for Bind<'_> {
+    fn from(number: Option<i64>) -> Self {
+        Self::MaybeInt(number)
+    }
+}
+
 impl From<u32> for Bind<'_> {
     fn from(number: u32) -> Self {
         Self::Int(i64::from(number))
@@ -148,6 +154,10 @@ impl Row {
     pub(super) fn count(&self, column: &'static str) -> Result<u64, StoreError> {
         let negative = |_| StoreError::Corrupt { column, expected: "a number from 0" };
         u64::try_from(self.int(column)?).map_err(negative)
+    }
+
+    pub(super) fn maybe_int(&self, column: &'static str) -> Result<Option<i64>, StoreError> {
+        self.get(column, "a number or nothing")
     }
 
     pub(super) fn maybe_count(&self, column: &'static str) -> Result<Option<u64>, StoreError> {

@@ -7,7 +7,7 @@ use crate::fixture::{START, TestDatabase};
 use crate::store::{Database, Store, StoreError};
 
 /// Tables that no tenant's login may even look at.
-const HIDDEN: [&str; 15] = [
+const HIDDEN: [&str; 19] = [
     "deployment",
     "user_passwords",
     "user_totps",
@@ -23,6 +23,10 @@ const HIDDEN: [&str; 15] = [
     "kill_documents",
     "kill_receipts",
     "secret_keys",
+    "terms",
+    "ledger_head",
+    "journals",
+    "journal_leases",
 ];
 
 async fn count(pool: &PgPool, table: &str, org: &str) -> Result<i64, sqlx::Error> {

@@ -1,0 +1,251 @@
+//! How far each host's journal is taken, and the receipts that were settled.
+
+use serde_json::{Value, json};
+use soma_market::ledger::ReceiptKey;
+use soma_market::offer::Asked;
+use soma_market::settle::{Note, Position};
+use soma_policy::{Digest, HostId, JournalId, LeaseId, Money, OrgId, Receipt, Timestamp};
+
+use super::sql::{Row, Sql, binds, whole};
+use super::{PlatformUnit, StoreError};
+
+/// A journal as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct JournalRow {
+    pub(crate) position: Position,
+    pub(crate) reason: Option<String>,
+    /// The receipt that an operator wrote off: it is the platform's when it comes.
+    pub(crate) write_off: Option<u64>,
+    pub(crate) counts: Counts,
+}
+
+/// What was in a journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Counts {
+    pub(crate) receipts: u64,
+    pub(crate) starts: u64,
+    pub(crate) denials: u64,
+    pub(crate) kills: u64,
+}
+
+/// A settled receipt, with what is needed to price it again.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SettledRow {
+    pub(crate) key: ReceiptKey,
+    pub(crate) hash: Digest,
+    pub(crate) org: OrgId,
+    pub(crate) lease: LeaseId,
+    pub(crate) terms: Digest,
+    pub(crate) notes: Vec<Note>,
+    pub(crate) asked: Asked,
+    pub(crate) receipt: Receipt,
+    pub(crate) at: Timestamp,
+}
+
+fn journal(row: &Row) -> Result<JournalRow, StoreError> {
+    Ok(JournalRow {
+        position: Position {
+            head: row.parsed("head")?,
+            host: row.parsed("host")?,
+            journal: row.parsed("journal")?,
+            next: row.count("next")?,
+            state: row.parsed("state")?,
+        },
+        reason: row.maybe_text("reason")?,
+        write_off: row.maybe_count("write_off")?,
+        counts: Counts {
+            receipts: row.count("receipts")?,
+            starts: row.count("starts")?,
+            denials: row.count("denials")?,
+            kills: row.count("kills")?,
+        },
+    })
+}
+
+/// What was asked, as it is kept: whether the call was included, and the price.
+fn asked_text(asked: &Asked) -> String {
+    json!({ "included": asked.included, "price": asked.price }).to_string()
+}
+
+fn asked(text: &str) -> Option<Asked> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    let price: Option<Money> = serde_json::from_value(value.get("price")?.clone()).ok()?;
+    Some(Asked { included: value.get("included")?.as_bool()?, price })
+}
+
+fn settled(row: &Row) -> Result<SettledRow, StoreError> {
+    let wrong = |column| StoreError::Corrupt { column, expected: "what was settled" };
+    Ok(SettledRow {
+        key: ReceiptKey { journal: row.parsed("journal")?, seq: row.count("seq")? },
+        hash: row.parsed("hash")?,
+        org: row.parsed("org")?,
+        lease: row.parsed("lease_id")?,
+        terms: row.parsed("terms")?,
+        notes: serde_json::from_str(&row.text("notes")?).map_err(|_| wrong("notes"))?,
+        asked: asked(&row.text("asked")?).ok_or_else(|| wrong("asked"))?,
+        receipt: serde_json::from_str(&row.text("receipt")?).map_err(|_| wrong("receipt"))?,
+        at: row.time("at_ms")?,
+    })
+}
+
+const SETTLED: Sql = Sql::per(
+    "INSERT INTO settled (journal, seq, hash, org, lease_id, terms, notes, asked, receipt, at_ms) \
+     SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8, value->>9 FROM json_each($1)",
+    "INSERT INTO settled (journal, seq, hash, org, lease_id, terms, notes, asked, receipt, at_ms) \
+     SELECT e->>0, CAST(e->>1 AS BIGINT), e->>2, e->>3, e->>4, e->>5, e->>6, e->>7, e->>8, CAST(e->>9 AS BIGINT) \
+     FROM jsonb_array_elements(CAST($1 AS jsonb)) AS e",
+);
+
+impl SettledRow {
+    fn value(&self) -> Value {
+        let receipt = serde_json::to_string(&self.receipt).unwrap_or_default();
+        json!([
+            self.key.journal,
+            self.key.seq,
+            self.hash,
+            self.org,
+            self.lease,
+            self.terms,
+            serde_json::to_string(&self.notes).unwrap_or_default(),
+            asked_text(&self.asked),
+            receipt,
+            self.at.0,
+        ])
+    }
+}
+
+impl PlatformUnit {
+    /// A journal, locked until the unit ends.
+    pub(crate) async fn journal(&mut self, id: JournalId) -> Result<Option<JournalRow>, StoreError> {
+        let sql = "UPDATE journals SET next = next WHERE journal = $1 \
+                   RETURNING journal, host, next, head, state, reason, write_off, receipts, starts, denials, kills";
+        self.tx.one(sql, binds![&id.to_string()]).await?.as_ref().map(journal).transpose()
+    }
+
+    /// Journals by their ids, after `after`.
+    pub(crate) async fn journals(
+        &mut self,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<JournalRow>, StoreError> {
+        let sql = "SELECT journal, host, next, head, state, reason, write_off, receipts, starts, denials, kills FROM journals WHERE journal > $1 ORDER BY journal LIMIT $2";
+        self.tx.all(sql, binds![after, limit]).await?.iter().map(journal).collect()
+    }
+
+    /// Journals of a host.
+    pub(crate) async fn journals_of(&mut self, host: HostId) -> Result<Vec<JournalRow>, StoreError> {
+        let sql = "SELECT journal, host, next, head, state, reason, write_off, receipts, starts, denials, kills FROM journals WHERE host = $1 ORDER BY journal LIMIT 1000";
+        self.tx.all(sql, binds![&host.to_string()]).await?.iter().map(journal).collect()
+    }
+
+    pub(crate) async fn insert_journal(
+        &mut self,
+        it: &Position,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let sql = "INSERT INTO journals (journal, host, next, head, state, reason, receipts, starts, denials, kills, updated_ms) \
+                   VALUES ($1, $2, $3, $4, $5, NULL, 0, 0, 0, 0, $6)";
+        let (journal, host) = (it.journal.to_string(), it.host.to_string());
+        let head = it.head.to_string();
+        let binds = binds![&journal, &host, whole(it.next), &head, it.state.as_str(), now];
+        self.tx.run(sql, binds).await.map(drop)
+    }
+
+    /// Moves a journal on from where it was.
+    pub(crate) async fn move_journal(
+        &mut self,
+        before: &Position,
+        it: &JournalRow,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE journals SET next = $3, head = $4, state = $5, reason = $6, receipts = $7, starts = $8, denials = $9, kills = $10, updated_ms = $11, write_off = $12 \
+                   WHERE journal = $1 AND next = $2";
+        let JournalRow { position, reason, write_off, counts } = it;
+        let (journal, head) = (position.journal.to_string(), position.head.to_string());
+        let binds = binds![
+            &journal,
+            whole(before.next),
+            whole(position.next),
+            &head,
+            position.state.as_str(),
+            reason.as_deref(),
+            whole(counts.receipts),
+            whole(counts.starts),
+            whole(counts.denials),
+            whole(counts.kills),
+            now,
+            write_off.map(whole)
+        ];
+        if self.tx.run(sql, binds).await? == 1 { Ok(()) } else { Err(StoreError::Busy) }
+    }
+
+    /// Lets a host have money and secrets again.
+    pub(crate) async fn release_host(&mut self, host: HostId) -> Result<(), StoreError> {
+        let sql = "UPDATE hosts SET quarantined_ms = NULL, quarantine = NULL WHERE host = $1";
+        self.tx.run(sql, binds![&host.to_string()]).await.map(drop)
+    }
+
+    pub(crate) async fn own_lease(
+        &mut self,
+        journal: JournalId,
+        lease: LeaseId,
+    ) -> Result<bool, StoreError> {
+        let sql = "SELECT lease_id FROM journal_leases WHERE journal = $1 AND lease_id = $2";
+        let binds = binds![&journal.to_string(), &lease.to_string()];
+        Ok(self.tx.one(sql, binds).await?.is_some())
+    }
+
+    pub(crate) async fn note_own_lease(
+        &mut self,
+        journal: JournalId,
+        lease: LeaseId,
+    ) -> Result<(), StoreError> {
+        let sql = "INSERT INTO journal_leases (journal, lease_id) VALUES ($1, $2) ON CONFLICT (journal, lease_id) DO NOTHING";
+        let binds = binds![&journal.to_string(), &lease.to_string()];
+        self.tx.run(sql, binds).await.map(drop)
+    }
+
+    /// Writes what was settled: once per place.
+    pub(crate) async fn insert_settled(&mut self, rows: &[SettledRow]) -> Result<(), StoreError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let values = Value::Array(rows.iter().map(SettledRow::value).collect()).to_string();
+        self.tx.run(SETTLED, binds![&values]).await.map(drop)
+    }
+
+    /// Hashes of what was settled from these places on.
+    pub(crate) async fn settled_hashes(
+        &mut self,
+        journal: JournalId,
+        from: u64,
+        to: u64,
+    ) -> Result<Vec<(u64, Digest)>, StoreError> {
+        let sql =
+            "SELECT seq, hash FROM settled WHERE journal = $1 AND seq >= $2 AND seq < $3 ORDER BY seq";
+        let rows = self.tx.all(sql, binds![&journal.to_string(), whole(from), whole(to)]).await?;
+        rows.iter().map(|row| Ok((row.count("seq")?, row.parsed("hash")?))).collect()
+    }
+
+    /// Settled receipts behind a place, in order.
+    pub(crate) async fn settled_after(
+        &mut self,
+        after: (&str, u64),
+        limit: u32,
+    ) -> Result<Vec<SettledRow>, StoreError> {
+        let sql = "SELECT journal, seq, hash, org, lease_id, terms, notes, asked, receipt, at_ms FROM settled \
+                   WHERE journal > $1 OR (journal = $1 AND seq > $2) ORDER BY journal, seq LIMIT $3";
+        let rows = self.tx.all(sql, binds![after.0, whole(after.1), limit]).await?;
+        rows.iter().map(settled).collect()
+    }
+
+    /// One settled receipt.
+    pub(crate) async fn settled(
+        &mut self,
+        key: ReceiptKey,
+    ) -> Result<Option<SettledRow>, StoreError> {
+        let sql = "SELECT journal, seq, hash, org, lease_id, terms, notes, asked, receipt, at_ms FROM settled WHERE journal = $1 AND seq = $2";
+        let binds = binds![&key.journal.to_string(), whole(key.seq)];
+        self.tx.one(sql, binds).await?.as_ref().map(settled).transpose()
+    }
+}

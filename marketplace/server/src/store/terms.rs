@@ -1,0 +1,191 @@
+//! Terms: editions of what charges depend on, and by what the calls of each revision are settled.
+
+use soma_market::offer::Offer;
+use soma_policy::feed::Installed;
+use soma_policy::price::Terms;
+use soma_policy::{CallFacts, CapsuleName, Currency, Digest, InstallationKey, OrgId, Timestamp};
+
+use super::sql::{Row, binds, whole};
+use super::{PlatformUnit, StoreError};
+
+/// An edition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TermsRow {
+    pub(crate) digest: Digest,
+    pub(crate) terms: Terms,
+    pub(crate) envelope: String,
+    pub(crate) active: bool,
+    pub(crate) put_by: String,
+    pub(crate) created: Timestamp,
+}
+
+/// By what the calls of a revision are settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PricedRevision {
+    pub(crate) key: InstallationKey,
+    pub(crate) revision: u64,
+    pub(crate) capsule: CapsuleName,
+    /// The org that earns.
+    pub(crate) author: OrgId,
+    pub(crate) offer: Offer,
+    /// When the org first accepted an offer of this capsule.
+    pub(crate) accepted: Timestamp,
+    /// Since when its calls are billed; none while it is at its health gate.
+    pub(crate) billed: Option<Timestamp>,
+}
+
+fn read(row: &Row) -> Result<TermsRow, StoreError> {
+    let wrong = |_| StoreError::Corrupt { column: "document", expected: "terms" };
+    Ok(TermsRow {
+        digest: row.parsed("digest")?,
+        terms: serde_json::from_str(&row.text("document")?).map_err(wrong)?,
+        envelope: row.text("envelope")?,
+        active: row.flag("active")?,
+        put_by: row.text("put_by")?,
+        created: row.time("created_ms")?,
+    })
+}
+
+macro_rules! terms {
+    ($rest:literal) => {
+        concat!("SELECT digest, document, envelope, active, put_by, created_ms FROM terms ", $rest)
+    };
+}
+
+impl PlatformUnit {
+    /// Makes an edition the active one of its currency. An edition is never changed.
+    pub(crate) async fn activate_terms(&mut self, it: &TermsRow) -> Result<(), StoreError> {
+        let currency = it.terms.currency().to_string();
+        let off = "UPDATE terms SET active = $2 WHERE currency = $1 AND active = $3";
+        self.tx.run(off, binds![&currency, false, true]).await?;
+        let sql = "INSERT INTO terms (digest, currency, edition, document, envelope, active, put_by, created_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        let document = serde_json::to_string(&it.terms).unwrap_or_default();
+        let binds = binds![
+            &it.digest.to_string(),
+            &currency,
+            whole(it.terms.book().version),
+            &document,
+            &it.envelope,
+            true,
+            &it.put_by,
+            it.created
+        ];
+        self.tx.run(sql, binds).await.map(drop)
+    }
+
+    pub(crate) async fn active_terms(
+        &mut self,
+        currency: Currency,
+    ) -> Result<Option<TermsRow>, StoreError> {
+        let sql = terms!("WHERE currency = $1 AND active = $2");
+        let row = self.tx.one(sql, binds![currency.as_str(), true]).await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    pub(crate) async fn terms(&mut self, digest: Digest) -> Result<Option<TermsRow>, StoreError> {
+        let sql = terms!("WHERE digest = $1");
+        self.tx.one(sql, binds![&digest.to_string()]).await?.as_ref().map(read).transpose()
+    }
+
+    /// Every edition, newest first, at most a hundred.
+    pub(crate) async fn editions(&mut self) -> Result<Vec<TermsRow>, StoreError> {
+        let sql = terms!("ORDER BY currency, edition DESC LIMIT 100");
+        self.tx.all(sql, binds![]).await?.iter().map(read).collect()
+    }
+
+    /// Says by what the calls of a revision are settled: in the transaction that makes it, once. Of a
+    /// revision that is known only its billing may begin.
+    pub(crate) async fn price_revision(&mut self, it: &PricedRevision) -> Result<(), StoreError> {
+        let sql = "INSERT INTO priced_revisions (org, environment, installation, revision, capsule, author, offer_digest, offer, accepted_ms, billed_ms) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (org, environment, installation, revision) \
+                   DO UPDATE SET billed_ms = COALESCE(priced_revisions.billed_ms, $10)";
+        let key = &it.key;
+        let digest = it.offer.digest().map_err(|refusal| StoreError::Refused(refusal.reason))?;
+        let offer = serde_json::to_string(&it.offer).unwrap_or_default();
+        let binds = binds![
+            key.org.as_str(),
+            key.environment.as_str(),
+            key.id.as_str(),
+            whole(it.revision),
+            &it.capsule.to_string(),
+            it.author.as_str(),
+            &digest.to_string(),
+            &offer,
+            it.accepted,
+            it.billed
+        ];
+        self.tx.run(sql, binds).await.map(drop)
+    }
+
+    /// By what a call is settled; none if its revision is not known, or has another offer.
+    pub(crate) async fn priced(
+        &mut self,
+        facts: &CallFacts,
+    ) -> Result<Option<PricedRevision>, StoreError> {
+        let sql = "SELECT capsule, author, offer, accepted_ms, billed_ms FROM priced_revisions \
+                   WHERE org = $1 AND environment = $2 AND installation = $3 AND revision = $4 AND offer_digest = $5";
+        let (environment, installation) = (&facts.environment, &facts.installation);
+        let binds = binds![
+            facts.org.as_str(),
+            environment.as_str(),
+            installation.as_str(),
+            whole(facts.revision),
+            &facts.offer.to_string()
+        ];
+        let Some(row) = self.tx.one(sql, binds).await? else { return Ok(None) };
+        let wrong = |_| StoreError::Corrupt { column: "offer", expected: "an offer" };
+        Ok(Some(PricedRevision {
+            key: InstallationKey {
+                environment: environment.clone(),
+                id: installation.clone(),
+                org: facts.org.clone(),
+            },
+            revision: facts.revision,
+            capsule: row.parsed("capsule")?,
+            author: row.parsed("author")?,
+            offer: serde_json::from_str(&row.text("offer")?).map_err(wrong)?,
+            accepted: row.time("accepted_ms")?,
+            billed: row.maybe_time("billed_ms")?,
+        }))
+    }
+
+    /// An installation as hosts are told of it; none if there is no such one.
+    pub(crate) async fn installed(
+        &mut self,
+        key: &InstallationKey,
+    ) -> Result<Option<Installed>, StoreError> {
+        let sql = "SELECT payload FROM feed_state WHERE topic = 'installation' AND subject = $1";
+        let Some(row) = self.tx.one(sql, binds![&key.to_string()]).await? else { return Ok(None) };
+        let wrong = |_| StoreError::Corrupt { column: "payload", expected: "an installation" };
+        serde_json::from_str(&row.text("payload")?).map_err(wrong)
+    }
+
+    /// How many included calls of an offer an installation used in a window.
+    pub(crate) async fn included_used(
+        &mut self,
+        key: &InstallationKey,
+        offer: Digest,
+        span: &str,
+    ) -> Result<u64, StoreError> {
+        let sql = "SELECT used FROM offer_uses WHERE org = $1 AND environment = $2 AND installation = $3 AND offer_digest = $4 AND span = $5";
+        let offer = offer.to_string();
+        let binds =
+            binds![key.org.as_str(), key.environment.as_str(), key.id.as_str(), &offer, span];
+        self.tx.one(sql, binds).await?.map_or(Ok(0), |row| row.count("used"))
+    }
+
+    pub(crate) async fn set_included_used(
+        &mut self,
+        key: &InstallationKey,
+        offer: Digest,
+        span: &str,
+        used: u64,
+    ) -> Result<(), StoreError> {
+        let sql = "INSERT INTO offer_uses (org, environment, installation, offer_digest, span, used) VALUES ($1, $2, $3, $4, $5, $6) \
+                   ON CONFLICT (org, environment, installation, offer_digest, span) DO UPDATE SET used = $6";
+        let offer = offer.to_string();
+        let (environment, id) = (key.environment.as_str(), key.id.as_str());
+        let binds = binds![key.org.as_str(), environment, id, &offer, span, whole(used)];
+        self.tx.run(sql, binds).await.map(drop)
+    }
+}
