@@ -48,7 +48,8 @@ impl Server {
         actor: &str,
     ) -> Result<Entered, MoneyError> {
         let now = self.now();
-        let missing = || Refusal::new(Code::NotFound, "enter", format!("there is no org `{}`", new.org));
+        let missing =
+            || Refusal::new(Code::NotFound, "enter", format!("there is no org `{}`", new.org));
         unit.org(&new.org).await?.ok_or_else(missing)?;
         let NewEntry { org, kind, amount, reason } = new;
         let id = EntryId::from_u128(self.clock.fresh_id());
@@ -67,7 +68,7 @@ impl Server {
             entered_by: actor.to_owned(),
             at: now,
         };
-        self.told(unit, &row).await?;
+        self.tell(unit, &row).await?;
         Ok(Entered { row, posting })
     }
 
@@ -113,7 +114,7 @@ impl Server {
             entered_by: actor.to_owned(),
             at: now,
         };
-        self.told(unit, &row).await?;
+        self.tell(unit, &row).await?;
         Ok(Entered { row, posting })
     }
 
@@ -125,17 +126,19 @@ impl Server {
         actor: &str,
     ) -> Result<(), MoneyError> {
         let least = soma_market::ledger::Funding::credit(limit)?.floor();
-        let missing = || Refusal::new(Code::NotFound, "grant credit", format!("there is no org `{org}`"));
+        let missing =
+            || Refusal::new(Code::NotFound, "grant credit", format!("there is no org `{org}`"));
         unit.org(org).await?.ok_or_else(missing)?;
         // The head is taken so that nobody posts between reading and setting.
         drop(unit.book(&self.platform).await?);
         unit.set_least(org, limit.currency, least, self.now()).await?;
         let detail = json!({ "limit": limit });
-        unit.audit(&self.note(org, actor, Act::CreditSet, Account::Tenant(org.clone()), &detail)).await?;
+        unit.audit(&self.note(org, actor, Act::CreditSet, Account::Tenant(org.clone()), &detail))
+            .await?;
         Ok(())
     }
 
-    async fn told(&self, unit: &mut PlatformUnit, row: &EventRow) -> Result<(), StoreError> {
+    async fn tell(&self, unit: &mut PlatformUnit, row: &EventRow) -> Result<(), StoreError> {
         unit.insert_event(row).await?;
         let detail = json!({
             "amount": row.amount,

@@ -53,7 +53,13 @@ impl PlatformUnit {
                 let wrong = StoreError::Corrupt { column: "measure", expected: "a measure" };
                 let measure = measure_of(&cap.measure).ok_or(wrong)?;
                 let window = Window::of(cap.period, now);
-                chain.push(Budget::open(scope.clone(), measure, cap.cap, cap.soft_percent, window)?);
+                chain.push(Budget::open(
+                    scope.clone(),
+                    measure,
+                    cap.cap,
+                    cap.soft_percent,
+                    window,
+                )?);
             }
         }
         if let Some(own_budget) = spec.budget {
@@ -88,8 +94,7 @@ impl PlatformUnit {
         for (scope, measure, span) in &row.drawn {
             let found = self.budget(org, (scope, measure, span)).await?;
             let wrong = || StoreError::Corrupt { column: "drawn", expected: "a budget" };
-            let (scope, measure) =
-                scope_of(scope).zip(measure_of(measure)).ok_or_else(wrong)?;
+            let (scope, measure) = scope_of(scope).zip(measure_of(measure)).ok_or_else(wrong)?;
             let before = found.ok_or_else(wrong)?.budget(scope, measure);
             for after in budget::give_back(std::slice::from_ref(&before), freed, now)? {
                 if after != before {

@@ -170,7 +170,8 @@ impl PlatformUnit {
             found.tell(&currency, format!("all accounts together are {sum} micro-units, not zero"));
         }
         for (account, currency, stored, summed) in self.unsummed(100).await? {
-            let words = format!("{stored} {currency} micro-units are stored, its rows make {summed}");
+            let words =
+                format!("{stored} {currency} micro-units are stored, its rows make {summed}");
             found.tell(&account, words);
         }
         Ok(())

@@ -141,8 +141,7 @@ impl Taking {
     ) -> Result<(), MoneyError> {
         let frames: Vec<Entry> = records.iter().map(|record| record.frame).collect();
         let known = known(unit, &self.row.position, &frames).await?;
-        let arrived =
-            self.row.position.arrive_all(&frames, |seq| known.get(&seq).copied());
+        let arrived = self.row.position.arrive_all(&frames, |seq| known.get(&seq).copied());
         for at in &arrived.accepted {
             let Some(record) = records.get(*at) else { continue };
             if let Err(refusal) = self.one(unit, record).await? {
@@ -169,7 +168,9 @@ impl Taking {
     ) -> Result<Result<(), Refusal>, StoreError> {
         let counts = &mut self.row.counts;
         let done = match &record.entry {
-            Some(JournalEntry::Receipt(receipt)) if self.row.write_off == Some(record.frame.seq) => {
+            Some(JournalEntry::Receipt(receipt))
+                if self.row.write_off == Some(record.frame.seq) =>
+            {
                 let off = self.batch.write_off(unit, &record.frame, receipt).await;
                 self.row.write_off = None;
                 counts.receipts += u64::from(matches!(off, Ok(true)));

@@ -93,7 +93,8 @@ impl Owner<'_> {
             return None;
         }
         let text = serde_json::to_vec(head).ok()?;
-        let mut pae = format!("DSSEv1 {} {HEAD_TYPE} {} ", HEAD_TYPE.len(), text.len()).into_bytes();
+        let mut pae =
+            format!("DSSEv1 {} {HEAD_TYPE} {} ", HEAD_TYPE.len(), text.len()).into_bytes();
         pae.extend_from_slice(&text);
         let signature = STANDARD.decode(&signed.sig).ok()?;
         self.key.verifies(&Digest::of(&pae), &signature).then_some(())

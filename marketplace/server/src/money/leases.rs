@@ -96,9 +96,8 @@ impl PlatformUnit {
         let mut open = self.open_leases(host, boot, key).await?;
         open.retain(|row| now < row.lease.start_by);
         let mut leases: Vec<HostLease> = open.iter().map(|row| row.given.clone()).collect();
-        let enough = |row: &LeaseRow| {
-            !row.seen && row.given.money.micros >= wish.at_least.micros.max(0)
-        };
+        let enough =
+            |row: &LeaseRow| !row.seen && row.given.money.micros >= wish.at_least.micros.max(0);
         if open.iter().any(enough) {
             return Ok(leases);
         }

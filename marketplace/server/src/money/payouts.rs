@@ -52,7 +52,9 @@ impl Server {
     ) -> Result<PayoutRow, MoneyError> {
         let now = self.now();
         let mut book = unit.book(&self.platform).await?;
-        let unknown = || Refusal::new(Code::PayoutUnknown, "pay out", format!("there is no payout {}", step.id));
+        let unknown = || {
+            Refusal::new(Code::PayoutUnknown, "pay out", format!("there is no payout {}", step.id))
+        };
         let row = unit.payout(step.id).await?.ok_or_else(unknown)?;
         if matches!(step.command, PayoutCommand::Approve) && row.requested_by == actor {
             let reason = "whoever asked for a payout does not approve it";

@@ -145,7 +145,9 @@ impl Batch {
         let kept = self.keep(unit, &case, (frame, asked), &revision, settlement).await;
         // The rules have agreed: what fails from here on is no fault of the host.
         kept.map_err(|error| match error {
-            MoneyError::Refused(_) => StoreError::Corrupt { column: "settled", expected: "sums in range" }.into(),
+            MoneyError::Refused(_) => {
+                StoreError::Corrupt { column: "settled", expected: "sums in range" }.into()
+            }
             error @ MoneyError::Store(_) => error,
         })
     }

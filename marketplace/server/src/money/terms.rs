@@ -40,7 +40,8 @@ impl Server {
         if let Some(before) = before.map(|row| row.terms.book().version)
             && edition <= before
         {
-            let reason = format!("`book.version` is {edition}, and edition {before} holds for {currency}");
+            let reason =
+                format!("`book.version` is {edition}, and edition {before} holds for {currency}");
             return Err(Refusal::new(Code::TermsBad, "put terms", reason).into());
         }
         let failed = |error: &dyn std::fmt::Display| {

@@ -3,7 +3,7 @@
 use soma_market::budget::{Budget, Measure, Scope, Window};
 use soma_policy::{EnvironmentId, InstallationKey, OrgId, Period, Timestamp};
 
-use super::sql::{Row, binds, whole};
+use super::sql::{Row, binds};
 use super::{PAGE_MAX, PlatformUnit, StoreError, TenantUnit};
 
 /// A cap for every period to come.
@@ -133,7 +133,11 @@ impl PlatformUnit {
 
 impl TenantUnit {
     /// The org's caps, by scope.
-    pub(crate) async fn caps(&mut self, after: &str, limit: u32) -> Result<Vec<CapRow>, StoreError> {
+    pub(crate) async fn caps(
+        &mut self,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<CapRow>, StoreError> {
         let sql = "SELECT scope, measure, period, cap, soft_percent, version FROM budget_caps \
                    WHERE org = $1 AND scope || ' ' || measure || ' ' || period > $2 ORDER BY scope || ' ' || measure || ' ' || period LIMIT $3";
         let org = self.org().to_owned();
@@ -210,6 +214,6 @@ impl CapRow {
     #[cfg(test)]
     pub(crate) fn of(scope: &str, measure: &str, period: Period, cap: i64) -> Self {
         let (scope, measure) = (scope.to_owned(), measure.to_owned());
-        Self { scope, measure, period, cap, soft_percent: None, version: whole(1).unsigned_abs() }
+        Self { scope, measure, period, cap, soft_percent: None, version: 1 }
     }
 }

@@ -100,8 +100,12 @@ impl PlatformUnit {
         window: Window,
     ) -> Result<Option<Earning>, StoreError> {
         let sql = "SELECT org, currency, span, earned, reversed, state FROM earnings WHERE org = $1 AND currency = $2 AND span = $3";
-        let binds = binds![author.as_str(), currency.as_str(), &window.to_string()];
-        self.tx.one(sql, binds).await?.as_ref().map(earning).transpose()
+        self.tx
+            .one(sql, binds![author.as_str(), currency.as_str(), &window.to_string()])
+            .await?
+            .as_ref()
+            .map(earning)
+            .transpose()
     }
 
     /// Keeps an earning. Whoever does so holds the ledger's head, so nobody else is at it.
@@ -173,8 +177,9 @@ impl PlatformUnit {
         after: &str,
         limit: u32,
     ) -> Result<Vec<PayoutRow>, StoreError> {
-        let sql =
-            payouts!("WHERE ($1 = '' OR state = $1) AND payout_id > $2 ORDER BY payout_id LIMIT $3");
+        let sql = payouts!(
+            "WHERE ($1 = '' OR state = $1) AND payout_id > $2 ORDER BY payout_id LIMIT $3"
+        );
         let binds = binds![state, after, limit.min(1001)];
         self.tx.all(sql, binds).await?.iter().map(payout).collect()
     }
@@ -204,7 +209,8 @@ impl PlatformUnit {
         after: &str,
         limit: u32,
     ) -> Result<Vec<EventRow>, StoreError> {
-        let sql = events!("WHERE ($1 = '' OR org = $1) AND entry_id > $2 ORDER BY entry_id LIMIT $3");
+        let sql =
+            events!("WHERE ($1 = '' OR org = $1) AND entry_id > $2 ORDER BY entry_id LIMIT $3");
         let rows = self.tx.all(sql, binds![org, after, limit.min(PAGE_MAX + 1)]).await?;
         rows.iter().map(event).collect()
     }

@@ -116,7 +116,10 @@ impl SettledRow {
 
 impl PlatformUnit {
     /// A journal, locked until the unit ends.
-    pub(crate) async fn journal(&mut self, id: JournalId) -> Result<Option<JournalRow>, StoreError> {
+    pub(crate) async fn journal(
+        &mut self,
+        id: JournalId,
+    ) -> Result<Option<JournalRow>, StoreError> {
         let sql = "UPDATE journals SET next = next WHERE journal = $1 \
                    RETURNING journal, host, next, head, state, reason, write_off, receipts, starts, denials, kills";
         self.tx.one(sql, binds![&id.to_string()]).await?.as_ref().map(journal).transpose()
@@ -133,7 +136,10 @@ impl PlatformUnit {
     }
 
     /// Journals of a host.
-    pub(crate) async fn journals_of(&mut self, host: HostId) -> Result<Vec<JournalRow>, StoreError> {
+    pub(crate) async fn journals_of(
+        &mut self,
+        host: HostId,
+    ) -> Result<Vec<JournalRow>, StoreError> {
         let sql = "SELECT journal, host, next, head, state, reason, write_off, receipts, starts, denials, kills FROM journals WHERE host = $1 ORDER BY journal LIMIT 1000";
         self.tx.all(sql, binds![&host.to_string()]).await?.iter().map(journal).collect()
     }
@@ -191,8 +197,7 @@ impl PlatformUnit {
         lease: LeaseId,
     ) -> Result<bool, StoreError> {
         let sql = "SELECT lease_id FROM journal_leases WHERE journal = $1 AND lease_id = $2";
-        let binds = binds![&journal.to_string(), &lease.to_string()];
-        Ok(self.tx.one(sql, binds).await?.is_some())
+        Ok(self.tx.one(sql, binds![&journal.to_string(), &lease.to_string()]).await?.is_some())
     }
 
     pub(crate) async fn note_own_lease(
@@ -201,8 +206,7 @@ impl PlatformUnit {
         lease: LeaseId,
     ) -> Result<(), StoreError> {
         let sql = "INSERT INTO journal_leases (journal, lease_id) VALUES ($1, $2) ON CONFLICT (journal, lease_id) DO NOTHING";
-        let binds = binds![&journal.to_string(), &lease.to_string()];
-        self.tx.run(sql, binds).await.map(drop)
+        self.tx.run(sql, binds![&journal.to_string(), &lease.to_string()]).await.map(drop)
     }
 
     /// Writes what was settled: once per place.
@@ -221,8 +225,7 @@ impl PlatformUnit {
         from: u64,
         to: u64,
     ) -> Result<Vec<(u64, Digest)>, StoreError> {
-        let sql =
-            "SELECT seq, hash FROM settled WHERE journal = $1 AND seq >= $2 AND seq < $3 ORDER BY seq";
+        let sql = "SELECT seq, hash FROM settled WHERE journal = $1 AND seq >= $2 AND seq < $3 ORDER BY seq";
         let rows = self.tx.all(sql, binds![&journal.to_string(), whole(from), whole(to)]).await?;
         rows.iter().map(|row| Ok((row.count("seq")?, row.parsed("hash")?))).collect()
     }
@@ -245,7 +248,11 @@ impl PlatformUnit {
         key: ReceiptKey,
     ) -> Result<Option<SettledRow>, StoreError> {
         let sql = "SELECT journal, seq, hash, org, lease_id, terms, notes, asked, receipt, at_ms FROM settled WHERE journal = $1 AND seq = $2";
-        let binds = binds![&key.journal.to_string(), whole(key.seq)];
-        self.tx.one(sql, binds).await?.as_ref().map(settled).transpose()
+        self.tx
+            .one(sql, binds![&key.journal.to_string(), whole(key.seq)])
+            .await?
+            .as_ref()
+            .map(settled)
+            .transpose()
     }
 }

@@ -62,41 +62,57 @@ impl PlatformUnit {
                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 1)";
         let lease = &it.lease;
         let key = &lease.installation;
-        let binds = binds![
-            &lease.id.to_string(),
-            key.org.as_str(),
-            key.environment.as_str(),
-            key.id.as_str(),
-            &lease.host.to_string(),
-            &lease.boot.to_string(),
-            lease.state.as_str(),
-            lease.currency().as_str(),
-            held(lease),
-            &text(lease),
-            &text(&it.drawn),
-            &text(&it.given),
-            it.seen,
-            it.touched,
-            lease.start_by,
-            lease.lost_after
-        ];
-        self.tx.run(sql, binds).await.map(drop)
+        self.tx
+            .run(
+                sql,
+                binds![
+                    &lease.id.to_string(),
+                    key.org.as_str(),
+                    key.environment.as_str(),
+                    key.id.as_str(),
+                    &lease.host.to_string(),
+                    &lease.boot.to_string(),
+                    lease.state.as_str(),
+                    lease.currency().as_str(),
+                    held(lease),
+                    &text(lease),
+                    &text(&it.drawn),
+                    &text(&it.given),
+                    it.seen,
+                    it.touched,
+                    lease.start_by,
+                    lease.lost_after
+                ],
+            )
+            .await
+            .map(drop)
     }
 
     /// Keeps a lease after a move, unless somebody else moved it.
     pub(crate) async fn update_lease(&mut self, it: &LeaseRow) -> Result<(), StoreError> {
         let sql = "UPDATE leases SET state = $3, held = $4, record = $5, touched_ms = $6, seen = $7, version = version + 1 \
                    WHERE lease_id = $1 AND version = $2";
-        let binds = binds![
-            &it.lease.id.to_string(),
-            whole(it.version),
-            it.lease.state.as_str(),
-            held(&it.lease),
-            &text(&it.lease),
-            it.touched,
-            it.seen
-        ];
-        if self.tx.run(sql, binds).await? == 1 { Ok(()) } else { Err(StoreError::Busy) }
+        if self
+            .tx
+            .run(
+                sql,
+                binds![
+                    &it.lease.id.to_string(),
+                    whole(it.version),
+                    it.lease.state.as_str(),
+                    held(&it.lease),
+                    &text(&it.lease),
+                    it.touched,
+                    it.seen
+                ],
+            )
+            .await?
+            == 1
+        {
+            Ok(())
+        } else {
+            Err(StoreError::Busy)
+        }
     }
 
     pub(crate) async fn lease(&mut self, id: LeaseId) -> Result<Option<LeaseRow>, StoreError> {
@@ -141,7 +157,10 @@ impl PlatformUnit {
     }
 
     /// Leases of a host that wait for its journal.
-    pub(crate) async fn closing_leases(&mut self, host: HostId) -> Result<Vec<LeaseRow>, StoreError> {
+    pub(crate) async fn closing_leases(
+        &mut self,
+        host: HostId,
+    ) -> Result<Vec<LeaseRow>, StoreError> {
         let sql = leases!("WHERE host = $1 AND state = 'closing' ORDER BY lease_id LIMIT 4096");
         self.tx.all(sql, binds![&host.to_string()]).await?.iter().map(read).collect()
     }

@@ -215,8 +215,12 @@ impl PlatformUnit {
         currency: Currency,
     ) -> Result<Option<AccountRow>, StoreError> {
         let sql = "SELECT org, account, currency, balance, least FROM accounts WHERE account = $1 AND currency = $2";
-        let binds = binds![&name.to_string(), currency.as_str()];
-        self.tx.one(sql, binds).await?.as_ref().map(account).transpose()
+        self.tx
+            .one(sql, binds![&name.to_string(), currency.as_str()])
+            .await?
+            .as_ref()
+            .map(account)
+            .transpose()
     }
 
     /// What may still be taken from an account, with what is posted in `book` counted.
@@ -227,8 +231,7 @@ impl PlatformUnit {
         currency: Currency,
     ) -> Result<i64, StoreError> {
         let row = self.account(name, currency).await?;
-        let (balance, least) =
-            row.map_or((0, name.floor()), |row| (row.balance.micros, row.least));
+        let (balance, least) = row.map_or((0, name.floor()), |row| (row.balance.micros, row.least));
         let now = balance.saturating_add(book.pending(name, currency));
         Ok(least.map_or(i64::MAX, |least| now.saturating_sub(least)).max(0))
     }
@@ -255,8 +258,7 @@ impl PlatformUnit {
         currency: Currency,
     ) -> Result<Option<Posting>, MoneyError> {
         let sql = posted!("WHERE p.cause = $1 AND p.currency = $2 ORDER BY p.n, t.place");
-        let binds = binds![&cause.to_string(), currency.as_str()];
-        let rows = self.tx.all(sql, binds).await?;
+        let rows = self.tx.all(sql, binds![&cause.to_string(), currency.as_str()]).await?;
         Ok(postings(&rows)?.into_iter().next().map(|(_, posting, _)| posting))
     }
 
@@ -274,8 +276,7 @@ impl PlatformUnit {
         currency: Currency,
     ) -> Result<Vec<Posting>, MoneyError> {
         let sql = posted!("WHERE p.reverses = $1 AND p.currency = $2 ORDER BY p.n, t.place");
-        let binds = binds![&cause.to_string(), currency.as_str()];
-        let rows = self.tx.all(sql, binds).await?;
+        let rows = self.tx.all(sql, binds![&cause.to_string(), currency.as_str()]).await?;
         Ok(postings(&rows)?.into_iter().map(|(_, posting, _)| posting).collect())
     }
 
@@ -343,12 +344,15 @@ pub(super) fn postings(rows: &[Row]) -> Result<Vec<(u64, Posting, Digest)>, Mone
             transfers.push(transfer(row)?);
             at += 1;
         }
-        let installation = match (first.maybe_parsed("environment")?, first.maybe_parsed("installation")?) {
-            (Some(environment), Some(id)) => {
-                Some(soma_policy::InstallationKey { environment, id, org: first.parsed("tenant")? })
-            }
-            _ => None,
-        };
+        let installation =
+            match (first.maybe_parsed("environment")?, first.maybe_parsed("installation")?) {
+                (Some(environment), Some(id)) => Some(soma_policy::InstallationKey {
+                    environment,
+                    id,
+                    org: first.parsed("tenant")?,
+                }),
+                _ => None,
+            };
         let about = soma_market::ledger::About {
             author: first.maybe_parsed("author")?,
             capsule: first.maybe_parsed("capsule")?,

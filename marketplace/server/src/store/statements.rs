@@ -65,10 +65,7 @@ fn ledger_row(row: &Row) -> Result<LedgerRow, StoreError> {
 
 impl TenantUnit {
     /// The org's rows as a tenant and as an owner of accounts.
-    pub(crate) async fn ledger(
-        &mut self,
-        it: &LedgerFilter,
-    ) -> Result<Vec<LedgerRow>, StoreError> {
+    pub(crate) async fn ledger(&mut self, it: &LedgerFilter) -> Result<Vec<LedgerRow>, StoreError> {
         let sql = posted!(
             "WHERE (p.n > $1 OR (p.n = $1 AND t.place > $2)) AND p.at_ms >= $3 AND p.at_ms < $4 \
              AND ($5 = '' OR p.capsule = $5) AND ($6 = '' OR t.kind = $6) AND ($7 = '' OR p.currency = $7) \
@@ -104,9 +101,8 @@ impl TenantUnit {
                    WHERE org = $1 AND state IN ('open', 'recalling', 'closing') GROUP BY currency ORDER BY currency";
         let org = self.org().to_owned();
         let rows = self.tx.all(sql, binds![&org]).await?;
-        let read = |row: &Row| {
-            Ok(Money { micros: row.int("held")?, currency: row.parsed("currency")? })
-        };
+        let read =
+            |row: &Row| Ok(Money { micros: row.int("held")?, currency: row.parsed("currency")? });
         rows.iter().map(read).collect()
     }
 }
@@ -185,14 +181,7 @@ impl PlatformUnit {
         let sql = posted!(
             "WHERE (p.tenant = $1 OR p.author = $1) AND p.currency = $2 AND p.at_ms >= $3 AND p.at_ms < $4 AND p.n > $5 AND p.n <= $6 ORDER BY p.n, t.place"
         );
-        let binds = binds![
-            org.as_str(),
-            currency.as_str(),
-            from,
-            until,
-            whole(after),
-            whole(last)
-        ];
+        let binds = binds![org.as_str(), currency.as_str(), from, until, whole(after), whole(last)];
         let rows = self.tx.all(sql, binds).await?;
         Ok(postings(&rows)?.into_iter().map(|(n, posting, _)| (n, posting)).collect())
     }
@@ -214,8 +203,7 @@ impl PlatformUnit {
         let own = [Account::Pending, Account::Available, Account::Held, Account::Tenant];
         let [pending, available, held, account] = own.map(|make| make(org.clone()).to_string());
         let row = if author {
-            let binds =
-                binds![org.as_str(), currency.as_str(), at, &pending, &available, &held];
+            let binds = binds![org.as_str(), currency.as_str(), at, &pending, &available, &held];
             self.tx.one(earned, binds).await?
         } else {
             self.tx.one(tenant, binds![org.as_str(), currency.as_str(), at, &account]).await?

@@ -60,17 +60,22 @@ impl PlatformUnit {
         self.tx.run(off, binds![&currency, false, true]).await?;
         let sql = "INSERT INTO terms (digest, currency, edition, document, envelope, active, put_by, created_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
         let document = serde_json::to_string(&it.terms).unwrap_or_default();
-        let binds = binds![
-            &it.digest.to_string(),
-            &currency,
-            whole(it.terms.book().version),
-            &document,
-            &it.envelope,
-            true,
-            &it.put_by,
-            it.created
-        ];
-        self.tx.run(sql, binds).await.map(drop)
+        self.tx
+            .run(
+                sql,
+                binds![
+                    &it.digest.to_string(),
+                    &currency,
+                    whole(it.terms.book().version),
+                    &document,
+                    &it.envelope,
+                    true,
+                    &it.put_by,
+                    it.created
+                ],
+            )
+            .await
+            .map(drop)
     }
 
     pub(crate) async fn active_terms(
@@ -102,19 +107,24 @@ impl PlatformUnit {
         let key = &it.key;
         let digest = it.offer.digest().map_err(|refusal| StoreError::Refused(refusal.reason))?;
         let offer = serde_json::to_string(&it.offer).unwrap_or_default();
-        let binds = binds![
-            key.org.as_str(),
-            key.environment.as_str(),
-            key.id.as_str(),
-            whole(it.revision),
-            &it.capsule.to_string(),
-            it.author.as_str(),
-            &digest.to_string(),
-            &offer,
-            it.accepted,
-            it.billed
-        ];
-        self.tx.run(sql, binds).await.map(drop)
+        self.tx
+            .run(
+                sql,
+                binds![
+                    key.org.as_str(),
+                    key.environment.as_str(),
+                    key.id.as_str(),
+                    whole(it.revision),
+                    &it.capsule.to_string(),
+                    it.author.as_str(),
+                    &digest.to_string(),
+                    &offer,
+                    it.accepted,
+                    it.billed
+                ],
+            )
+            .await
+            .map(drop)
     }
 
     /// By what a call is settled; none if its revision is not known, or has another offer.
@@ -125,14 +135,22 @@ impl PlatformUnit {
         let sql = "SELECT capsule, author, offer, accepted_ms, billed_ms FROM priced_revisions \
                    WHERE org = $1 AND environment = $2 AND installation = $3 AND revision = $4 AND offer_digest = $5";
         let (environment, installation) = (&facts.environment, &facts.installation);
-        let binds = binds![
-            facts.org.as_str(),
-            environment.as_str(),
-            installation.as_str(),
-            whole(facts.revision),
-            &facts.offer.to_string()
-        ];
-        let Some(row) = self.tx.one(sql, binds).await? else { return Ok(None) };
+        let Some(row) = self
+            .tx
+            .one(
+                sql,
+                binds![
+                    facts.org.as_str(),
+                    environment.as_str(),
+                    installation.as_str(),
+                    whole(facts.revision),
+                    &facts.offer.to_string()
+                ],
+            )
+            .await?
+        else {
+            return Ok(None);
+        };
         let wrong = |_| StoreError::Corrupt { column: "offer", expected: "an offer" };
         Ok(Some(PricedRevision {
             key: InstallationKey {
