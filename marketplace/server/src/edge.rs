@@ -23,6 +23,7 @@ mod kills;
 mod members;
 mod metrics;
 mod namespaces;
+mod money;
 mod once;
 mod openapi;
 mod orgs;

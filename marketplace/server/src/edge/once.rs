@@ -104,6 +104,14 @@ impl Ends for PlatformUnit {
 }
 
 impl Once {
+    /// Refuses a request without a key: where money moves, every request has one.
+    pub(crate) fn must_have_key(&self) -> Result<(), Problem> {
+        match self.key {
+            Some(_) => Ok(()),
+            None => Err(Problem::field("Idempotency-Key", "it is required where money moves")),
+        }
+    }
+
     /// Begins work for an org.
     pub(crate) async fn tenant(
         self,

@@ -12,6 +12,7 @@ use super::reply;
 use crate::identity::{PasswordError, TokenError};
 use crate::login::LoginError;
 use crate::market::MarketError;
+use crate::money::MoneyError;
 use crate::packages::PackageError;
 use crate::server::Verdict;
 use crate::store::{StoreError, StoredAnswer};
@@ -147,6 +148,15 @@ impl From<Refusal> for Problem {
             said.body.denials = refusal.denials.into_vec();
         }
         problem
+    }
+}
+
+impl From<MoneyError> for Problem {
+    fn from(error: MoneyError) -> Self {
+        match error {
+            MoneyError::Store(error) => error.into(),
+            MoneyError::Refused(refusal) => refusal.into(),
+        }
     }
 }
 

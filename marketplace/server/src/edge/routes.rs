@@ -16,8 +16,8 @@ use utoipa_axum::routes;
 use super::problem::Problem;
 use super::{
     accounts, audit, bootstrap, capsules, environments, factor, feed, guard, hosts, installations,
-    invitations, issuer, kills, members, namespaces, openapi, orgs, revocations, secrets, session,
-    status, submissions, users,
+    invitations, issuer, kills, members, money, namespaces, openapi, orgs, revocations, secrets,
+    session, status, submissions, users,
 };
 use crate::server::Server;
 
@@ -120,6 +120,24 @@ pub(super) fn documented() -> OpenApiRouter<Server> {
         .routes(routes!(installations::back_out))
         .routes(routes!(installations::accept_owner))
         .routes(routes!(installations::forget))
+        // Money.
+        .routes(routes!(money::hosts::lease).layer(DefaultBodyLimit::max(money::hosts::LEASES_MAX)))
+        .routes(routes!(money::hosts::push).layer(DefaultBodyLimit::max(money::hosts::PUSH_MAX)))
+        .routes(routes!(money::ledgers::accounts))
+        .routes(routes!(money::ledgers::rows))
+        .routes(routes!(money::export::export))
+        .routes(routes!(money::statements::statement))
+        .routes(routes!(money::events::list, money::events::enter))
+        .routes(routes!(money::events::refund))
+        .routes(routes!(money::events::credit))
+        .routes(routes!(money::budgets::list, money::budgets::put, money::budgets::remove))
+        .routes(routes!(money::payouts::list, money::payouts::request))
+        .routes(routes!(money::payouts::step))
+        .routes(routes!(money::payouts::export))
+        .routes(routes!(money::terms::list, money::terms::put))
+        .routes(routes!(money::terms::check))
+        .routes(routes!(money::hosts::journals))
+        .routes(routes!(money::hosts::lift))
         .routes(routes!(status::health))
         .routes(routes!(status::ready))
         .routes(routes!(status::version))

@@ -54,6 +54,7 @@ impl Server {
         let position = before.apply(JournalCommand::Lift)?;
         let row = JournalRow { position, reason: None, write_off, ..row };
         unit.move_journal(&before, &row, self.now()).await?;
+        unit.release_host(position.host).await?;
         let detail = json!({ "write_off": write_off.map(|seq| seq.to_string()) });
         let note = |act| self.note(&self.platform, actor, act, journal, &detail);
         unit.audit(&note(Act::JournalLifted)).await?;

@@ -1,10 +1,13 @@
 //! What people and providers enter: top-ups, withdrawals, credits, adjustments; and what is given back.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 use soma_market::budget::Window;
 use soma_market::earnings::EarningCommand;
 use soma_market::ledger::{
-    Account, BillingEvent, Cause, EventKind, Posting, Reversal, ReversalKind, TransferKind, reverse,
+    Account, BillingEvent, Cause, EventKind, Line, Posting, Reversal, ReversalKind, TransferKind,
+    author_statement, reverse, tenant_statement,
 };
 use soma_market::{Refusal, Words};
 use soma_policy::{Code, Currency, EntryId, Money, OrgId, Timestamp};
@@ -81,6 +84,11 @@ impl Server {
     ) -> Result<Entered, MoneyError> {
         let now = self.now();
         let NewRefund { kind, original: cause, amount, reason } = new;
+        if !matches!(cause, Cause::Receipt(_) | Cause::Fee(..) | Cause::Entry(_)) {
+            let rule =
+                format!("`original`: nobody paid for `{cause}`; name a receipt, fee or entry");
+            return Err(Refusal::new(Code::FieldBad, kind.as_str(), rule).into());
+        }
         let mut book = unit.book(&self.platform).await?;
         let original = unit.posting(&cause, amount.currency).await?;
         let unknown = || {
@@ -96,7 +104,12 @@ impl Server {
         };
         let id = EntryId::from_u128(self.clock.fresh_id());
         let ask = Reversal { amount, earning: state_of(earning.as_ref()), id, kind };
-        let posting = reverse(&original, &earlier, &ask, now)?;
+        // What took nothing of a tenant's is the asker's mistake, not the ledger's.
+        let posting =
+            reverse(&original, &earlier, &ask, now).map_err(|refusal| match refusal.code {
+                Code::PostingBad => Refusal { code: Code::FieldBad, ..refusal },
+                _ => refusal,
+            })?;
         let share = Money { micros: posting.total(TransferKind::AuthorShare), ..amount };
         if let Some(earning) = earning.filter(|_| share.micros > 0) {
             unit.set_earning(&earning.apply(EarningCommand::Reverse(share), now)?.0).await?;
@@ -161,19 +174,31 @@ pub(crate) struct Stretch<'a> {
 }
 
 impl PlatformUnit {
-    /// What an org had before a stretch of time, and all postings in it.
-    pub(crate) async fn stretch(
+    /// What a stretch of time did to an org: balance before, lines with their sums, balance after.
+    pub(crate) async fn statement(
         &mut self,
         it: &Stretch<'_>,
-    ) -> Result<(i64, Vec<Posting>), MoneyError> {
+        window: Window,
+    ) -> Result<(i64, BTreeMap<Line, Money>, i64), MoneyError> {
         let opening = self.balance_before(it.org, it.currency, it.from, it.author).await?;
-        let (mut after, mut postings) = (0, Vec::new());
+        let (mut after, mut balance) = (0, opening);
+        let mut lines: BTreeMap<Line, Money> = BTreeMap::new();
         loop {
             let span = (it.from, it.until);
             let more = self.postings_between(it.org, it.currency, span, after).await?;
-            let Some((last, _)) = more.last() else { return Ok((opening, postings)) };
+            let Some((last, _)) = more.last() else { return Ok((opening, lines, balance)) };
             after = *last;
-            postings.extend(more.into_iter().map(|(_, posting)| posting));
+            let postings = more.iter().map(|(_, posting)| posting);
+            let part = if it.author {
+                author_statement(it.org, window, it.currency, balance, postings)?
+            } else {
+                tenant_statement(it.org, window, it.currency, balance, postings)?
+            };
+            balance = part.closing.micros;
+            for (line, amount) in part.lines {
+                let sum = lines.entry(line).or_insert(Money::zero(it.currency));
+                sum.micros = soma_market::money::add(sum.micros, amount.micros, "statement")?;
+            }
         }
     }
 }

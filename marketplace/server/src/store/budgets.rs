@@ -190,19 +190,6 @@ impl TenantUnit {
         let org = self.org().to_owned();
         Ok(self.tx.run(sql, binds![&org, scope, measure, &period.to_string()]).await? == 1)
     }
-
-    /// The version of a cap; none if there is no such one.
-    pub(crate) async fn cap_version(
-        &mut self,
-        scope: &str,
-        measure: &str,
-        period: Period,
-    ) -> Result<Option<u64>, StoreError> {
-        let sql = "SELECT version FROM budget_caps WHERE org = $1 AND scope = $2 AND measure = $3 AND period = $4";
-        let org = self.org().to_owned();
-        let row = self.tx.one(sql, binds![&org, scope, measure, &period.to_string()]).await?;
-        row.map(|row| row.count("version")).transpose()
-    }
 }
 
 impl CapRow {

@@ -6,7 +6,7 @@ use soma_market::settle::JournalState;
 use soma_policy::{Code, JournalEntry, Outcome};
 
 use super::world::{CALL, Host, SHARE, World, org, per_call};
-use crate::fixture::{TestDatabase, on_both_databases};
+use crate::fixture::on_both_databases;
 use crate::money::MoneyError;
 use crate::store::{AuditFilter, JournalRow};
 

@@ -5,8 +5,8 @@ use soma_market::ledger::Account;
 use soma_policy::feed::LeaseWishes;
 use soma_policy::{BootId, Code, Period};
 
-use super::world::{CALL, DAY_MS, Host, World, org};
-use crate::fixture::{TestDatabase, on_both_databases};
+use super::world::{CALL, DAY_MS, Host, SHARE, World, org, per_call};
+use crate::fixture::on_both_databases;
 use crate::money::MoneyError;
 use crate::store::{CapRow, TenantScope};
 
@@ -84,7 +84,7 @@ on_both_databases! {
 
     async fn an_account_that_is_leased_out_says_what_is_reserved(database: TestDatabase) {
         let world = World::new(database).await;
-        world.install("shop/production/big", super::world::per_call(100), Some(1_000_000)).await;
+        world.install("shop/production/big", per_call(100), Some(1_000_000)).await;
         let host = Host::new(1);
         host.lease(&world, 8_000).await;
         let asked = host.wishes("shop/production/big", 15_000);
@@ -137,7 +137,7 @@ on_both_databases! {
         host.send(&world, 1).await.unwrap();
         assert_eq!(world.balance(&shop).await, 20_000);
         assert_eq!(world.balance(&Account::Loss).await, -103);
-        assert_eq!(world.balance(&Account::Pending(org("acme"))).await, super::world::SHARE);
+        assert_eq!(world.balance(&Account::Pending(org("acme"))).await, SHARE);
         world.books().await;
     }
 

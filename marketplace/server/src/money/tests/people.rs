@@ -5,8 +5,8 @@ use soma_market::ledger::{Account, Cause, EventKind, ReceiptKey, ReversalKind};
 use soma_market::payout::{PayoutCommand, PayoutState};
 use soma_policy::{Code, Currency};
 
-use super::world::{CALL, DAY_MS, Host, SHARE, World, eur, org};
-use crate::fixture::{TestDatabase, on_both_databases};
+use super::world::{CALL, DAY_MS, Host, SHARE, TESTS, World, eur, org, terms};
+use crate::fixture::on_both_databases;
 use crate::money::{MoneyError, NewRefund, PayoutMove};
 
 fn code<T: std::fmt::Debug>(done: Result<T, MoneyError>) -> Code {
@@ -88,8 +88,9 @@ on_both_databases! {
         world.pass_ms(16 * DAY_MS);
         assert_eq!(world.server.mature_earnings().await.unwrap(), 1);
         assert_eq!(world.server.mature_earnings().await.unwrap(), 0);
-        let ask = |micros| async {
-            let mut unit = world.server.store.platform(super::world::TESTS).await?;
+        let world = &world;
+        let ask = |micros| async move {
+            let mut unit = world.server.store.platform(TESTS).await?;
             let row = world.server.request_payout(&mut unit, &org("acme"), eur(micros), "user:a").await?;
             unit.commit().await?;
             Ok(row.payout.id)
@@ -98,7 +99,6 @@ on_both_databases! {
         let (a, b) = tokio::join!(ask(50), ask(50));
         let id = match (a, b) { (Ok(id), Err(_)) | (Err(_), Ok(id)) => id, other => panic!("{other:?}") };
         let step = |command: PayoutCommand, actor: &'static str| {
-            let world = &world;
             async move {
                 let mut unit = world.unit().await;
                 let row = world.server.move_payout(&mut unit, PayoutMove { id, command }, actor).await?;
@@ -158,13 +158,13 @@ on_both_databases! {
     async fn an_edition_of_terms_is_never_put_twice(database: TestDatabase) {
         let world = World::new(database).await;
         let mut unit = world.unit().await;
-        let again = world.server.put_terms(&mut unit, super::world::terms(2), "user:x").await;
+        let again = world.server.put_terms(&mut unit, terms(2), "user:x").await;
         assert_eq!(code(again.map(|row| row.digest)), Code::TermsBad);
         drop(unit);
         let mut host = Host::new(1);
         let lease = host.lease(&world, 500).await;
         let mut unit = world.unit().await;
-        let next = world.server.put_terms(&mut unit, super::world::terms(3), "user:x").await.unwrap();
+        let next = world.server.put_terms(&mut unit, terms(3), "user:x").await.unwrap();
         unit.commit().await.unwrap();
         // A lease is settled by the terms that it names.
         host.call(&lease);

@@ -20,7 +20,8 @@ use soma_policy::{
 
 use crate::clock::FixedClock;
 use crate::fixture::{START, TestDatabase};
-use crate::money::{Entered, MoneyError, NewEntry, Pusher};
+use crate::money::billing::Entered;
+use crate::money::{MoneyError, NewEntry, Pusher};
 use crate::server::Server;
 use crate::store::{
     Environment, EnvironmentKind, Org, OrgRoles, OrgState, PlatformScope, PlatformUnit,

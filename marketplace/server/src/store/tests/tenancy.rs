@@ -1,12 +1,15 @@
 //! Cross-tenant: every function of a tenant's unit, under the scope of another org, finds nothing and
 //! changes nothing. A function that is not in the list below fails the last test.
 
-use soma_policy::{InvitationId, KeyId, Timestamp};
+use soma_market::budget::Window;
+use soma_policy::{InvitationId, KeyId, Period, Timestamp};
 
 use super::rows::{a_key, an_account, org, populate, production, scope, user};
 use crate::fixture::{START, on_both_databases};
 use crate::identity::Role;
-use crate::store::{AccountState, AuditFilter, Revocation, RevocationKind, StoreError};
+use crate::store::{
+    AccountState, AuditFilter, CapRow, LedgerFilter, Revocation, RevocationKind, StoreError,
+};
 
 /// Functions that the test below tries under another org's scope.
 const TRIED: &[&str] = &[
@@ -49,6 +52,16 @@ const TRIED: &[&str] = &[
     "own_installations",
     "own_revisions",
     "host_refusals",
+    "ledger",
+    "accounts",
+    "leased",
+    "caps",
+    "budgets_in",
+    "set_cap",
+    "remove_cap",
+    "payouts",
+    "events",
+    "earnings",
 ];
 
 fn refused<T>(done: Result<T, StoreError>) -> bool {
@@ -96,6 +109,7 @@ on_both_databases! {
         };
         let mut own = store.tenant(&scope("acme")).await.unwrap();
         own.revoke(&revoked).await.unwrap();
+        own.set_cap(&CapRow::of("acme", "money:EUR", Period::Day, 5), START).await.unwrap();
         own.commit().await.unwrap();
 
         // An org that does not exist, so that not even a row of its own is there.
@@ -129,6 +143,16 @@ on_both_databases! {
         assert!(unit.own_revisions(&environment, "x", 10).await.unwrap().is_empty());
         let installation = "x".parse().unwrap();
         assert!(unit.host_refusals(&environment, &installation).await.unwrap().is_empty());
+        let rows = LedgerFilter { until: Timestamp(u64::MAX), limit: 10, ..LedgerFilter::default() };
+        assert!(unit.ledger(&rows).await.unwrap().is_empty());
+        assert!(unit.accounts().await.unwrap().is_empty() && unit.leased().await.unwrap().is_empty());
+        assert!(unit.caps("", 10).await.unwrap().is_empty());
+        let (day, month) = (Window::day(START), Window::month(START));
+        assert!(unit.budgets_in(day, month).await.unwrap().is_empty());
+        assert!(!unit.remove_cap("acme", "money:EUR", Period::Day).await.unwrap());
+        assert!(unit.payouts("", 10).await.unwrap().is_empty());
+        assert!(unit.events("", 10).await.unwrap().is_empty());
+        assert!(unit.earnings(10).await.unwrap().is_empty());
         assert!(refused(unit.revoke(&revoked).await));
         let foreign = crate::store::tests::rows::an_invitation(9, "acme");
         assert!(refused(unit.insert_invitation(&foreign, "code", START).await));
@@ -150,6 +174,7 @@ on_both_databases! {
         assert_eq!(own.member(user(1)).await.unwrap().unwrap().role, Role::Owner);
         assert_eq!(own.service_account(&builder).await.unwrap().unwrap().state, AccountState::Active);
         assert!(own.api_keys(&builder, "", 10).await.unwrap()[0].revoked.is_none());
+        assert_eq!(own.caps("", 10).await.unwrap()[0].cap, 5);
         assert!(own.is_revoked("t", "user:x", "c", START).await.unwrap());
     }
 }
