@@ -8,6 +8,7 @@ mod kills;
 mod login;
 mod market;
 mod members;
+mod money;
 mod openapi;
 mod orgs;
 mod secret_canary;

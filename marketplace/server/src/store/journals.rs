@@ -241,18 +241,4 @@ impl PlatformUnit {
         let rows = self.tx.all(sql, binds![after.0, whole(after.1), limit]).await?;
         rows.iter().map(settled).collect()
     }
-
-    /// One settled receipt.
-    pub(crate) async fn settled(
-        &mut self,
-        key: ReceiptKey,
-    ) -> Result<Option<SettledRow>, StoreError> {
-        let sql = "SELECT journal, seq, hash, org, lease_id, terms, notes, asked, receipt, at_ms FROM settled WHERE journal = $1 AND seq = $2";
-        self.tx
-            .one(sql, binds![&key.journal.to_string(), whole(key.seq)])
-            .await?
-            .as_ref()
-            .map(settled)
-            .transpose()
-    }
 }

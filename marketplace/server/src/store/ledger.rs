@@ -262,13 +262,6 @@ impl PlatformUnit {
         Ok(postings(&rows)?.into_iter().next().map(|(_, posting, _)| posting))
     }
 
-    /// Every posting of a cause, one per currency.
-    pub(crate) async fn postings_of(&mut self, cause: &Cause) -> Result<Vec<Posting>, MoneyError> {
-        let sql = posted!("WHERE p.cause = $1 ORDER BY p.n, t.place");
-        let rows = self.tx.all(sql, binds![&cause.to_string()]).await?;
-        Ok(postings(&rows)?.into_iter().map(|(_, posting, _)| posting).collect())
-    }
-
     /// The postings that take a part of this cause back.
     pub(crate) async fn reversals(
         &mut self,

@@ -77,7 +77,7 @@ struct Streaming {
 
 /// The rows of the ledger that the list shows, as one file.
 #[utoipa::path(get, path = "/v1/billing/ledgers/export", tag = "billing", params(ExportQuery),
-    responses((status = 200, description = "the rows", content(("text/csv"), ("application/jsonl"))),
+    responses((status = 200, description = "the rows", content_type = "text/csv", body = String),
         (status = "4XX", description = "a problem", body = ProblemBody),
         (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
 pub(in crate::edge) async fn export(

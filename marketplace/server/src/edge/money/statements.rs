@@ -88,7 +88,8 @@ pub(in crate::edge) async fn statement(
     if org != principal.org && !principal.is_treasury(&server) {
         return Err(Problem::not_found("org"));
     }
-    let window: Window = query.window.parse().map_err(|error| Problem::field("window", error))?;
+    let window = query.window.parse::<Window>();
+    let window = window.map_err(|error| Problem::field("window", error))?;
     let author = query.side == Side::Author;
     let at = Stretch {
         org: &org,

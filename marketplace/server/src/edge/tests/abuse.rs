@@ -42,6 +42,8 @@ fn routes() -> Vec<Route> {
                 ("name", "token"),
                 ("version", "1.0.0"),
                 ("installation", "thing"),
+                ("payout", &id),
+                ("journal", &id),
             ] {
                 filled = filled.replace(&format!("{{{name}}}"), value);
             }
