@@ -134,6 +134,7 @@ pub(super) fn documented() -> OpenApiRouter<Server> {
         .routes(routes!(money::payouts::list, money::payouts::request))
         .routes(routes!(money::payouts::step))
         .routes(routes!(money::payouts::export))
+        .routes(routes!(money::payouts::earnings))
         .routes(routes!(money::terms::list, money::terms::put))
         .routes(routes!(money::terms::check))
         .routes(routes!(money::hosts::journals))

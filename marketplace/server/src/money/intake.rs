@@ -10,7 +10,7 @@ use soma_capsule::PublicKey;
 use soma_market::Refusal;
 use soma_market::settle::{Entry, JournalCommand, JournalState, Position};
 use soma_policy::feed::{JournalAck, JournalPush};
-use soma_policy::{Code, Digest, HostId, JournalEntry, JournalId};
+use soma_policy::{Code, Digest, HostId, JournalEntry};
 
 use super::MoneyError;
 use super::journal::{Owner, Record};
@@ -73,19 +73,6 @@ impl Server {
         unit.commit().await?;
         self.bell.notify_one();
         refusal.map_or_else(|| ack(&row.position), |refusal| Err(refusal.into()))
-    }
-
-    /// Where a host's journal stands, so that it knows where to go on.
-    pub(crate) async fn journal_position(
-        &self,
-        host: HostId,
-        journal: JournalId,
-    ) -> Result<JournalAck, MoneyError> {
-        let mut unit = self.store.survey(SCOPE).await?;
-        let rows = unit.journals_of(host).await?;
-        let found = rows.iter().find(|row| row.position.journal == journal);
-        let start = || Position::start(host, journal, 1);
-        ack(&found.map_or_else(start, |row| row.position))
     }
 }
 

@@ -135,15 +135,6 @@ impl PlatformUnit {
         self.tx.all(sql, binds![after, limit]).await?.iter().map(journal).collect()
     }
 
-    /// Journals of a host.
-    pub(crate) async fn journals_of(
-        &mut self,
-        host: HostId,
-    ) -> Result<Vec<JournalRow>, StoreError> {
-        let sql = "SELECT journal, host, next, head, state, reason, write_off, receipts, starts, denials, kills FROM journals WHERE host = $1 ORDER BY journal LIMIT 1000";
-        self.tx.all(sql, binds![&host.to_string()]).await?.iter().map(journal).collect()
-    }
-
     pub(crate) async fn insert_journal(
         &mut self,
         it: &Position,

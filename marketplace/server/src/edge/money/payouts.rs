@@ -214,3 +214,43 @@ pub(in crate::edge) async fn export(
     let items: Vec<PayoutView> = rows.into_iter().map(PayoutView::from).collect();
     work.done(Reply::ok(&Listed { items, next: None })).await
 }
+
+/// What an org earned on one UTC day.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::edge) struct EarningItem {
+    /// The day.
+    day: String,
+    /// All that was earned.
+    #[schema(value_type = String)]
+    earned: Money,
+    /// What is left of it after refunds.
+    #[schema(value_type = String)]
+    left: Money,
+    /// `pending`, or `available` to payouts.
+    state: &'static str,
+    /// When it is available (milliseconds).
+    #[schema(value_type = String)]
+    due: Timestamp,
+}
+
+/// What the org earned, the last hundred days of it.
+#[utoipa::path(get, path = "/v1/billing/earnings", tag = "billing",
+    responses((status = 200, description = "earnings by day, newest first", body = Listed<EarningItem>),
+        (status = "4XX", description = "a problem", body = ProblemBody),
+        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+pub(in crate::edge) async fn earnings(
+    State(server): State<Server>,
+    principal: Principal,
+) -> Result<Response, Problem> {
+    principal.must(&Cap::BillingRead)?;
+    let rows = server.store.read(&principal.scope()).await?.earnings(100).await?;
+    let item = |it: soma_market::earnings::Earning| EarningItem {
+        day: it.window.to_string(),
+        earned: it.earned,
+        left: it.left(),
+        state: it.state.as_str(),
+        due: it.window.end().plus(crate::money::HOLD),
+    };
+    let items: Vec<EarningItem> = rows.into_iter().map(item).collect();
+    Ok(Reply::ok(&Listed { items, next: None }).into_response())
+}

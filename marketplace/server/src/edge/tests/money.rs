@@ -70,7 +70,7 @@ on_both_databases! {
         for path in [
             "/v1/accounts", "/v1/billing/events", "/v1/billing/ledgers", "/v1/billing/ledgers/export",
             "/v1/billing/ledgers/export?format=jsonl", "/v1/billing/ledgers?side=author", "/v1/budgets",
-            "/v1/billing/payouts", "/v1/billing/statements?window=2027-01&currency=EUR",
+            "/v1/billing/payouts", "/v1/billing/earnings", "/v1/billing/statements?window=2027-01&currency=EUR",
         ] {
             let answer = stage.get(path, &acme.token).await;
             assert_eq!(answer.status, 200, "{path}: {}", answer.body);

@@ -222,7 +222,8 @@ on_both_databases! {
         assert_eq!(host.send(&world, 1).await.unwrap(), 4);
         let row = journal(&world, &host).await;
         assert_eq!((row.counts.starts, row.counts.receipts), (1, 1));
-        let ack = world.server.journal_position(host.host, host.journal).await.unwrap();
+        let nothing = soma_policy::feed::JournalPush { records: Vec::new(), ..host.push(1) };
+        let ack = world.server.take_journal(&host.pusher(), &nothing).await.unwrap();
         assert_eq!((ack.next, ack.hash), (4, row.position.head));
     }
 

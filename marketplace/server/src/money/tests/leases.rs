@@ -55,7 +55,7 @@ on_both_databases! {
         let mut host = Host::new(1);
         let first = host.lease(&world, 500).await;
         let again = host.ask(&world, 500).await;
-        assert_eq!(again.leases, [first.clone()], "word for word");
+        assert_eq!(again.leases, std::slice::from_ref(&first), "word for word");
         host.call(&first);
         host.send(&world, 1).await.unwrap();
         let more = host.ask(&world, 500).await;
