@@ -15,6 +15,7 @@ use soma_policy::{Code, Digest, HostId, JournalEntry};
 use super::MoneyError;
 use super::journal::{Owner, Record};
 use super::settling::{At, Batch, Done};
+use crate::installs::note_settled;
 use crate::server::Server;
 use crate::store::{Counts, JournalRow, PlatformScope, PlatformUnit, StoreError};
 
@@ -167,6 +168,9 @@ impl Taking {
                 let done = self.batch.settle(unit, &record.frame, receipt).await;
                 if matches!(done, Ok(Done::Settled)) {
                     counts.receipts += 1;
+                    // What ratings and health gates count is what the ledger has.
+                    let (facts, outcome) = (&receipt.facts, receipt.outcome);
+                    note_settled(unit, facts, outcome, self.batch.at.now).await?;
                 }
                 done.map(drop)
             }

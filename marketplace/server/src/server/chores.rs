@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::audit::Sequencer;
 use crate::market::MarketError;
-use crate::releases::complete_transfers;
 use crate::money::Checks;
+use crate::releases::complete_transfers;
 use crate::server::Server;
 use crate::store::{PlatformScope, StoreError, sweep};
 

@@ -127,8 +127,56 @@ impl PlatformUnit {
             .map(drop)
     }
 
-    /// By what a call is settled; none if its revision is not known, or has another offer.
+    /// By what a call is settled; none if its revision is not known, or has another offer. It is noted when the
+    /// revision's first receipt comes, and its billing begins with the first one after its health gate.
     pub(crate) async fn priced(
+        &mut self,
+        facts: &CallFacts,
+    ) -> Result<Option<PricedRevision>, StoreError> {
+        let known = self.priced_before(facts).await?;
+        if known.as_ref().is_some_and(|it| it.billed.is_some()) {
+            return Ok(known);
+        }
+        let Some(found) = self.sold(facts).await? else { return Ok(known) };
+        let it = match known {
+            Some(known) => {
+                PricedRevision { billed: found.billed.map(|_| facts.started_at), ..known }
+            }
+            None => found,
+        };
+        self.price_revision(&it).await?;
+        Ok(Some(it))
+    }
+
+    /// What the marketplace says of a revision: whose it is, and whether it is at its health gate.
+    async fn sold(&mut self, facts: &CallFacts) -> Result<Option<PricedRevision>, StoreError> {
+        let (environment, id) = (facts.environment.clone(), facts.installation.clone());
+        let key = InstallationKey { environment, id, org: facts.org.clone() };
+        let found = self.revision(&key, facts.revision).await?;
+        let Some(revision) = found.filter(|it| it.offer == facts.offer) else { return Ok(None) };
+        let capsule = revision.spec.capsule;
+        let Some((author, offer)) = self.offer(&capsule, &facts.offer).await? else {
+            return Ok(None);
+        };
+        let first =
+            "SELECT MIN(made_ms) AS first_ms FROM revisions WHERE org = $1 AND capsule = $2";
+        let row = self.tx.one(first, binds![facts.org.as_str(), &capsule.to_string()]).await?;
+        let accepted = row.map(|row| row.maybe_time("first_ms")).transpose()?.flatten();
+        let installed = self.installation(&key).await?;
+        let candidate = installed.as_ref().and_then(|row| row.it.record().candidate);
+        let gated = candidate.is_some_and(|it| it.revision.number == facts.revision);
+        Ok(Some(PricedRevision {
+            key,
+            revision: facts.revision,
+            capsule,
+            author,
+            offer,
+            accepted: accepted.unwrap_or(revision.at),
+            billed: (!gated).then_some(Timestamp(0)),
+        }))
+    }
+
+    async fn priced_before(
         &mut self,
         facts: &CallFacts,
     ) -> Result<Option<PricedRevision>, StoreError> {
