@@ -163,7 +163,7 @@ impl PlatformUnit {
         let row = self.tx.one(first, binds![facts.org.as_str(), &capsule.to_string()]).await?;
         let accepted = row.map(|row| row.maybe_time("first_ms")).transpose()?.flatten();
         let installed = self.installation(&key).await?;
-        let candidate = installed.as_ref().and_then(|row| row.it.record().candidate);
+        let candidate = installed.as_ref().and_then(|row| row.it.record().candidate.as_ref());
         let gated = candidate.is_some_and(|it| it.revision.number == facts.revision);
         Ok(Some(PricedRevision {
             key,
