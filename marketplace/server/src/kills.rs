@@ -6,12 +6,14 @@
 //! a suspension runs by a host's uptime; what this server says of one is by its own clock, for people alone.
 
 mod book;
+mod radius;
 mod receipts;
 mod take;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use book::OrderView;
+pub(crate) use radius::Radius;
 pub(crate) use take::{Giver, Taken};
 
 use soma_capsule::kill::KillRefusal;

@@ -1,16 +1,18 @@
 //! Kill orders over HTTP, with the paths and shapes of a host. What authorises a write is the operators'
 //! signatures in the document, not a token; reading takes an operator's token.
 
-use axum::extract::{FromRequest, Request, State};
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::extract::{FromRequest, FromRequestParts as _, Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::StatusCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use soma_capsule::kill::StoppedCall;
 use soma_policy::feed::PROOF_HEADER;
-use soma_policy::{KillOrder, OrderId};
-use utoipa::ToSchema;
+use soma_policy::{Code, Digest, KillOrder, KillScope, OrderId, OrgId};
+use utoipa::{IntoParams, ToSchema};
 
 use super::body::{At, Search, read};
 use super::page::{Listed, Paging};
@@ -18,7 +20,7 @@ use super::problem::{Problem, ProblemBody};
 use super::proven::ProvenBytes;
 use super::reply::Reply;
 use crate::identity::Principal;
-use crate::kills::{Giver, KillsError, Taken};
+use crate::kills::{Giver, KillsError, Radius, Taken};
 use crate::server::Server;
 use crate::store::KillReceiptRow;
 
@@ -68,20 +70,72 @@ pub(super) struct KillDone {
     receipt: Option<Value>,
 }
 
+/// Which of the two is asked.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Mode {
+    /// Only say what `{"scope": …}` would stop. Takes an operator's token.
+    dry_run: Option<bool>,
+}
+
+/// What a dry run is asked about.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    scope: KillScope,
+}
+
+/// What an order of a scope would stop. Calls and money are what hosts know: they are not in it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct KillRadius {
+    /// The scope.
+    #[schema(value_type = String)]
+    scope: KillScope,
+    /// How many persons must sign it.
+    needed: usize,
+    /// Whether one signature only suspends for an hour.
+    wide: bool,
+    /// Whose installations.
+    #[schema(value_type = Vec<String>)]
+    tenants: BTreeSet<OrgId>,
+    /// Which installations.
+    installations: BTreeSet<String>,
+    /// Which capsules, with the digests that are installed of each.
+    #[schema(value_type = Object)]
+    capsules: BTreeMap<String, BTreeSet<Digest>>,
+}
+
 /// Takes a signed order (a DSSE envelope of kind `kill-order`, or a lift of one) and tells every host.
 ///
 /// A host hands on what it took directly by the same route, with its proof.
-#[utoipa::path(post, path = "/v1/kill-orders", tag = "kill", request_body = Object,
-    responses((status = 200, description = "the order's state", body = KillDone),
+#[utoipa::path(post, path = "/v1/kill-orders", tag = "kill", params(Mode), request_body = Object,
+    responses((status = 200, description = "the order's state; with `dry_run`, what it would stop", body = KillDone),
         (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security((), ("host" = [])))]
+        (status = 503, description = "the database does not answer", body = ProblemBody)), security((), ("token" = []), ("host" = [])))]
 pub(super) async fn give(
     State(server): State<Server>,
+    Search(mode): Search<Mode>,
     request: Request,
 ) -> Result<Response, Problem> {
+    if mode.dry_run == Some(true) {
+        return dry_run(&server, request).await;
+    }
     let (giver, body) = given(&server, request).await?;
     let taken = server.take_kill(&body, giver, None).await?;
     done(&server, taken).await
+}
+
+async fn dry_run(server: &Server, request: Request) -> Result<Response, Problem> {
+    let (mut parts, body) = request.into_parts();
+    Principal::from_request_parts(&mut parts, server).await?.operating()?;
+    let body = read(Request::from_parts(parts, body), server).await?;
+    let asked: Asked = serde_json::from_slice(&body)
+        .map_err(|error| Problem::new(Code::KillScope, error.to_string()))?;
+    let Radius { scope, needed, wide, tenants, installations, capsules } =
+        server.kill_radius(&asked.scope).await?;
+    let radius = KillRadius { scope, needed, wide, tenants, installations, capsules };
+    Ok(Reply::ok(&radius).into_response())
 }
 
 /// Every order that this server knows, with its state. For operators.

@@ -214,6 +214,22 @@ impl PlatformUnit {
         self.tx.all(sql, &[]).await?.iter().map(|row| row.parsed("capsule")).collect()
     }
 
+    /// Installations by their keys, after `after`; the removed ones are not there.
+    pub(crate) async fn installations_from(
+        &mut self,
+        after: Option<&InstallationKey>,
+        limit: u32,
+    ) -> Result<Vec<InstallationRow>, StoreError> {
+        let sql = select!(
+            "WHERE state <> 'removed' AND (org > $1 OR (org = $1 AND (environment > $2 OR (environment = $2 AND installation > $3)))) \
+             ORDER BY org, environment, installation LIMIT $4"
+        );
+        let (org, environment, id) = after.map_or(("", "", ""), |key| {
+            (key.org.as_str(), key.environment.as_str(), key.id.as_str())
+        });
+        self.tx.all(sql, binds![org, environment, id, limit]).await?.iter().map(read).collect()
+    }
+
     /// The number of a change in its stream; none until it is numbered.
     pub(crate) async fn number_of(
         &mut self,

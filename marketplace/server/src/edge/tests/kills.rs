@@ -13,12 +13,12 @@ use crate::fixture::{START, on_both_databases};
 use crate::hosts::fixture::TestHost;
 
 /// One operator under a root, and what the operator wrote.
-struct Desk {
+pub(super) struct Desk {
     ada: KeyPair,
 }
 
 impl Desk {
-    fn of(stage: &Stage) -> Self {
+    pub(super) fn of(stage: &Stage) -> Self {
         let (root, ada) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
         let (name, person) = ("ada".to_owned(), "ada".to_owned());
         let operators = vec![OperatorEntry { name, person, key: encoded(ada.public()) }];
@@ -31,7 +31,7 @@ impl Desk {
         Self { ada }
     }
 
-    fn order(n: u128, scope: &str) -> KillOrder {
+    pub(super) fn order(n: u128, scope: &str) -> KillOrder {
         KillOrder {
             evidence: None,
             id: OrderId::from_u128(n),
@@ -41,6 +41,10 @@ impl Desk {
             severity: Severity::High,
             version: 1,
         }
+    }
+
+    pub(super) fn order_of(&self, order: &KillOrder) -> Vec<u8> {
+        self.signed(ORDER_KIND, order)
     }
 
     fn signed<T: serde::Serialize>(&self, kind: &str, document: &T) -> Vec<u8> {
@@ -74,6 +78,22 @@ on_both_databases! {
         assert_eq!(done["state"], "lifted");
         let kinds = stage.get("/v1/audit?limit=100", &operator.token).await.expect(200).to_string();
         assert!(kinds.contains("kill-taken") && kinds.contains("kill-lift-taken"), "{kinds}");
+    }
+
+    async fn a_dry_run_says_what_would_stop_and_stops_nothing(database: TestDatabase) {
+        let stage = Stage::empty(database).await;
+        let (operator, _) = stage.operator().await;
+        let owner = stage.org(&operator, "acme").await;
+        Desk::of(&stage);
+        let path = "/v1/kill-orders?dry_run=true";
+        let asked = json!({ "scope": "publisher:acme" });
+        stage.ask("POST", path).json(&asked).send().await.refused(401, "SOMA-T001");
+        stage.post(path, &owner.token, &asked).await.refused(403, "SOMA-T009");
+        let radius = stage.post(path, &operator.token, &asked).await.expect(200);
+        assert_eq!((&radius["wide"], &radius["needed"], &radius["installations"]), (&json!(true), &json!(1), &json!([])));
+        stage.post(path, &operator.token, &json!({ "scope": "publsher:acme" })).await.refused(422, "SOMA-K007");
+        let listed = stage.get("/v1/kill-orders", &operator.token).await.expect(200);
+        assert_eq!(listed["items"], json!([]));
     }
 
     async fn strangers_read_nothing_and_give_nothing(database: TestDatabase) {

@@ -2,6 +2,7 @@
 
 mod abuse;
 mod installing;
+mod killing;
 mod publishing;
 mod searching;
 mod stall;
