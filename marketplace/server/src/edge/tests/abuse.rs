@@ -49,15 +49,17 @@ fn routes() -> Vec<Route> {
             }
             let schemes = operation.get("security").and_then(Value::as_array);
             let open = schemes.is_none();
+            // What is signed by itself needs no token, though one way of asking may take one.
+            let signed = schemes.is_some_and(|all| all.contains(&json!({})));
             let by =
                 |name: &str| schemes.is_some_and(|all| all.iter().any(|it| it.get(name).is_some()));
             routes.push(Route {
                 method: method.to_uppercase(),
                 path: filled,
                 // Who joins shows a token of another kind.
-                guarded: by("token") && !(method == "post" && path == "/v1/hosts"),
+                guarded: by("token") && !signed && !(method == "post" && path == "/v1/hosts"),
                 // What hosts prove is judged before their bodies; `hosts` and `feed` try that.
-                body: operation.get("requestBody").is_some() && (open || by("token")),
+                body: operation.get("requestBody").is_some() && (open || by("token") && !signed),
             });
         }
     }
