@@ -1,10 +1,12 @@
 //! The commands, one file each.
 
 pub(crate) mod audit;
+pub(crate) mod backup;
 pub(crate) mod call;
 pub(crate) mod capsule;
 pub(crate) mod compile_child;
 pub(crate) mod completions;
+pub(crate) mod db;
 pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod host;
@@ -20,6 +22,7 @@ pub(crate) mod policy;
 pub(crate) mod ps;
 pub(crate) mod review;
 pub(crate) mod search;
+pub(crate) mod restore;
 pub(crate) mod secret;
 pub(crate) mod serve;
 pub(crate) mod show;

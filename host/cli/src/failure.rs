@@ -225,6 +225,7 @@ from_code_only! {
     soma_host::home::HomeError,
     soma_host::token::TokenError,
     soma_host::feed::FeedError,
+    soma_server::continuity::ContinuityError,
 }
 
 macro_rules! from_usage {
