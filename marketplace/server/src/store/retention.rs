@@ -19,7 +19,6 @@ pub(super) enum Keep {
 }
 
 /// Every table.
-#[cfg_attr(not(test), expect(dead_code, reason = "the names are for the test and for readers"))]
 pub(super) struct Line {
     pub(super) table: &'static str,
     pub(super) keep: Keep,
