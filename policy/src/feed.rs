@@ -6,6 +6,8 @@
 //! host ── POST /v1/feed/leases ────────► leases of this host and no other
 //! host ── POST /v1/feed/secrets ───────► secrets, sealed to this host's key
 //! host ── POST /v1/feed/journal ───────► how far the journal is settled
+//! review host ── POST /v1/feed/reviews/next ──► a submission to watch, or nothing (204)
+//! review host ── POST /v1/feed/reviews/{submission} ──► takes the signed passport
 //! ```
 //!
 //! Every request of a host carries a [`HostProof`] over its method, path and body. Signed documents are DSSE
@@ -15,6 +17,7 @@ mod change;
 mod channel;
 mod document;
 mod host;
+mod review;
 mod risk;
 mod state;
 #[cfg(test)]
@@ -27,6 +30,7 @@ pub use channel::{
 };
 pub use document::{Batch, EpochRaise, Heartbeat, Item, ReleaseApproval, Snapshot, kind};
 pub use host::{CheckResult, Enrol, Enrolled, HostProof, HostReport, HostRole, NotRunning};
+pub use review::{Noticed, Passport, Reached, ReviewJob, Scenario, Watched};
 pub use risk::RiskClass;
 pub use state::{
     AcceptedOffer, CandidateState, GateState, Installed, IssuerState, KillNotice, PublisherKeys,

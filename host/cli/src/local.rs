@@ -91,6 +91,7 @@ impl Local {
             guest_threads: 2,
             development: None,
             loopback: setup.loopback.clone(),
+            mapped_only: false,
             server: None,
         })?;
         let local = Self { host, key, _folder: folder };

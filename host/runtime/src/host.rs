@@ -73,6 +73,8 @@ pub struct HostOptions {
     pub guest_threads: usize,
     /// Loopback ports that guests may reach: the author's own servers.
     pub loopback: Vec<u16>,
+    /// Whether guests reach only what the operator's map of peers names, and no name is resolved.
+    pub mapped_only: bool,
     /// The server that says what is installed ([`Home::server`]); none to take it from the home's files.
     pub server: Option<Server>,
 }

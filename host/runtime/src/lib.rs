@@ -18,6 +18,7 @@ pub mod installations;
 pub mod journal;
 pub mod kill;
 pub mod lease;
+pub mod review;
 pub mod token;
 pub mod value;
 

@@ -117,6 +117,7 @@ fn options(flags: &HostFlags, home: Home, own: Vec<IpAddr>) -> Result<HostOption
         guest_threads: guest_threads(),
         development: development(flags.dev)?,
         loopback: flags.allow_loopback.clone(),
+        mapped_only: false,
     })
 }
 

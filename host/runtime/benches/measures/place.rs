@@ -74,6 +74,7 @@ impl Opening<'_> {
             own: Vec::new(),
             guest_threads: guest_threads(),
             loopback: Vec::new(),
+            mapped_only: false,
             server: None,
         })?;
         Ok(Opened { host, _lock: lock })

@@ -200,7 +200,7 @@ fn client(
     let secrets = Arc::new(Source::of(&options.home, kept)?);
     let own = OwnAddresses::new(options.own.iter().copied());
     let client = HttpClient::new(options.clock.clone(), own, secrets).map_err(at("TLS"))?;
-    let client = client.with_loopback(options.loopback.clone());
+    let client = client.with_loopback(options.loopback.clone()).mapped_only(options.mapped_only);
     client.set_anchors(anchors(&options.home)?).map_err(at("policy/peers.toml"))?;
     for MovedToday { installation, at, sent, received } in moved {
         client.days().restore(&installation, at, Moved { sent, received });

@@ -33,6 +33,7 @@ pub(crate) struct HttpClient {
     /// Anchors of the operator's map, by the hash of their PEM text: parsed once each.
     anchored: Mutex<HashMap<Digest, Arc<ClientConfig>>>,
     loopback: Vec<u16>,
+    mapped_only: bool,
 }
 
 /// Where a permitted request goes.
@@ -81,6 +82,7 @@ impl HttpClient {
             public: trust::public()?,
             anchored: Mutex::default(),
             loopback: Vec::new(),
+            mapped_only: false,
         })
     }
 
@@ -94,6 +96,12 @@ impl HttpClient {
     #[must_use]
     pub(crate) fn with_loopback(self, ports: Vec<u16>) -> Self {
         Self { loopback: ports, ..self }
+    }
+
+    /// The same, but reaching only what the operator's map names: no name is resolved.
+    #[must_use]
+    pub(crate) fn mapped_only(self, mapped_only: bool) -> Self {
+        Self { mapped_only, ..self }
     }
 
     /// Parses the trust anchors that the operator's map of peers may name (file name and PEM text of each) ahead of
@@ -133,6 +141,9 @@ impl HttpClient {
             return Ok(self.to(permit, vec![mapped.address()], config, true));
         }
         let (host, port) = (&*origin.host, origin.port);
+        if self.mapped_only {
+            return Err(PeerError::Unmapped { host: host.to_owned() }.into());
+        }
         let found = match self.author_loopback(host, port) {
             Some(found) => found,
             None => peer::checked(&*self.resolver, &self.own, host, port, within).await?,

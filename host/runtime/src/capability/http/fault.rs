@@ -14,7 +14,7 @@ use super::peer::PeerError;
 impl From<&PeerError> for Fault {
     fn from(error: &PeerError) -> Self {
         Self(match error {
-            PeerError::Lookup { .. } | PeerError::Count { .. } => {
+            PeerError::Lookup { .. } | PeerError::Count { .. } | PeerError::Unmapped { .. } => {
                 Error::DnsError { rcode: None, info_code: None }
             }
             PeerError::Timeout { .. } => Error::DnsTimeout,

@@ -102,6 +102,12 @@ pub(crate) enum PeerError {
         #[source]
         source: io::Error,
     },
+    /// This host reaches mapped origins alone.
+    #[error("`{host}` is not in the operator's map of peers, and this host reaches nothing else")]
+    Unmapped {
+        /// The permitted name.
+        host: String,
+    },
     /// The lookup took too long.
     #[error("`{host}` was not resolved in time")]
     Timeout {
