@@ -9,6 +9,7 @@ pub(crate) mod founding;
 pub(crate) mod gateway;
 pub(crate) mod host;
 mod joining;
+pub(crate) mod review;
 pub(crate) mod server;
 pub(crate) mod together;
 

@@ -31,6 +31,7 @@ mod page;
 mod problem;
 mod proven;
 mod reply;
+mod reviews;
 mod revocations;
 mod routes;
 mod secrets;

@@ -7,6 +7,7 @@
 //! Each step is a rule of soma-market on the release's record, and each transaction keeps the last one by a
 //! conditional update: of two at once, one is told that it was changed in the meantime. Files are `packages`'.
 
+mod behaviour;
 mod facts;
 mod judge;
 mod killed;

@@ -4,13 +4,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use soma_policy::Code;
 
 use crate::context::{ADDRESS, Context};
 use crate::failure::Failure;
 use crate::roles::gateway::{self, GatewayFlags};
 use crate::roles::host::{self, HostFlags};
-use crate::roles::server;
+use crate::roles::{review, server};
 
 /// Run one role of a deployment
 #[derive(Debug, clap::Args)]
@@ -56,10 +55,10 @@ impl Serve {
             Role::Server => server::run(&context, self.listen),
             Role::Gateway if self.check => gateway::check(&self.gateway, &context),
             Role::Gateway => gateway::run(&self.gateway, &context, self.listen),
-            Role::Review => Err(Failure::new(
-                Code::ReviewHostMissing,
-                "this program has no review role yet: submissions are judged by their static findings",
-            )),
+            Role::Review => {
+                let (home, _) = context.birth()?;
+                review::run(&context, &home)
+            }
             Role::Host => {
                 let (home, born) = context.birth()?;
                 super::up::tell_of_birth(&context, &home, &born)?;

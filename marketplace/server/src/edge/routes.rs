@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use super::problem::Problem;
 use super::{
     accounts, audit, bootstrap, capsules, environments, factor, feed, guard, hosts, installations,
-    invitations, issuer, kills, members, money, namespaces, openapi, orgs, revocations, secrets,
+    invitations, issuer, kills, members, money, namespaces, openapi, orgs, reviews, revocations, secrets,
     session, status, submissions, users,
 };
 use crate::server::Server;
@@ -25,6 +25,8 @@ use crate::server::Server;
 const BODY_MAX: usize = 64 * 1024;
 /// The report of a host.
 const REPORT_MAX: usize = 512 * 1024;
+/// A passport with the runs of every scenario.
+const PASSPORT_MAX: usize = 4 << 20;
 /// How long a body may stand still.
 const BODY_STILL: Duration = Duration::from_secs(15);
 
@@ -92,6 +94,10 @@ pub(super) fn documented() -> OpenApiRouter<Server> {
         )
         .routes(routes!(secrets::list))
         .routes(routes!(secrets::send))
+        // Behaviour review.
+        .routes(routes!(reviews::next))
+        .routes(routes!(reviews::hand_in).layer(DefaultBodyLimit::max(PASSPORT_MAX)))
+        .routes(routes!(reviews::passport))
         // The server itself.
         // The marketplace.
         .routes(routes!(namespaces::list, namespaces::claim))

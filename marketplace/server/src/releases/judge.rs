@@ -5,12 +5,14 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use soma_capsule::{PublicKey, TrustStore, UnverifiedPackage, verify};
 use soma_market::Words;
+use soma_market::finding::Finding;
 use soma_market::namespace::Namespace;
 use soma_market::org::Actor;
 use soma_market::release::{CapsuleEntry, Judge, Release, ReleaseCommand, ReleaseState};
 use soma_market::review::{Automatic, Candidate, Decision, Wish, automatic, decide};
-use soma_policy::{Code, SubmissionId};
+use soma_policy::{Code, Digest, SubmissionId};
 
+use super::facts::facts_of;
 use super::publish::publish;
 use super::submit::off_thread;
 use crate::audit::Act;
@@ -75,6 +77,18 @@ impl Server {
         Ok(Judged { id, wish, candidate: Some(Candidate::of(&verified)) })
     }
 
+    /// What the rules could approve, verified again; nothing when it does not verify any more.
+    pub(crate) async fn weigh_again(
+        &self,
+        id: SubmissionId,
+    ) -> Result<Option<Candidate>, MarketError> {
+        match self.weigh(id, ReviewWish::Approve(None)).await {
+            Ok(judged) => Ok(judged.candidate),
+            Err(MarketError::Verify(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// A person decides about the present attempt.
     pub(crate) async fn review(
         &self,
@@ -109,10 +123,43 @@ impl Server {
     }
 }
 
-async fn found(unit: &mut PlatformUnit, id: SubmissionId) -> Result<SubmissionRow, MarketError> {
+pub(super) async fn found(
+    unit: &mut PlatformUnit,
+    id: SubmissionId,
+) -> Result<SubmissionRow, MarketError> {
     let unknown =
         || MarketError::unknown(Code::SubmissionUnknown, format!("there is no submission `{id}`"));
     unit.submission(id).await?.ok_or_else(unknown)
+}
+
+/// A submission that waited for its passport goes on: findings and risk are complete now, and the rules judge.
+pub(super) async fn reweighed(
+    server: &Server,
+    unit: &mut PlatformUnit,
+    row: &SubmissionRow,
+    findings: (Vec<Finding>, Option<Digest>),
+    candidate: Option<&Candidate>,
+) -> Result<(), MarketError> {
+    let publisher = &row.capsule.publisher;
+    unit.lock_namespace(publisher).await?;
+    let missing = || MarketError::failed("a submission has no release");
+    let release = unit.release(&row.capsule, &row.version).await?.ok_or_else(missing)?;
+    let waits = release.state() == ReleaseState::Verifying
+        && release.attempt().is_some_and(|attempt| attempt.id == row.id);
+    if !waits {
+        // A later attempt took its place: the passport stays with the one that it is of.
+        return Ok(());
+    }
+    let namespace = unit.namespace(publisher).await?.ok_or_else(missing)?;
+    let entry = unit.capsule(&row.capsule).await?.ok_or_else(missing)?.entry;
+    let (_, facts) = facts_of(row)?;
+    let proof = release.attempt().ok_or_else(missing)?.proof;
+    let report = server.report(unit, &namespace, &facts, proof, findings).await?;
+    let before = release.record().sequence;
+    let command = ReleaseCommand::Report { attempt: row.attempt, report };
+    let release = release.apply(command, server.now())?.next;
+    let outcome = Outcome { before, release };
+    by_rules(server, unit, &namespace.it, &entry, candidate, outcome).await.map(drop)
 }
 
 /// What comes without a person; what does not is kept, and waits for one.

@@ -9,11 +9,14 @@ use serde_json::json;
 use soma_capsule::{Manifest, PublicKey, UnverifiedPackage};
 use soma_market::finding::Finding;
 use soma_market::org::{Actor, Permission};
-use soma_market::release::{CapsuleEntry, Package, Release, ReleaseCommand, Report, Weakness};
+use soma_market::release::{
+    CapsuleEntry, Package, Proof, Release, ReleaseCommand, Report, Weakness,
+};
 use soma_market::risk::{Risk, Since, Standing, width};
 use soma_market::{Refusal, diff::Diff};
-use soma_policy::{CapsuleFacts, CapsuleName, Code, SubmissionId};
+use soma_policy::{CapsuleFacts, CapsuleName, Code, Digest, SubmissionId};
 
+use super::behaviour;
 use super::facts::facts_of;
 use super::judge::{self, Outcome};
 use crate::audit::Act;
@@ -119,9 +122,18 @@ impl Server {
         let row = row(submitted, &release, id, now)?;
         unit.insert_submission(&row).await?;
         let release = release.apply(ReleaseCommand::Verify { attempt: row.attempt }, now)?.next;
-        let report = self.report(unit, &namespace, submitted).await?;
-        let report = ReleaseCommand::Report { attempt: row.attempt, report };
-        let release = release.apply(report, now)?.next;
+        let Examined { proof, findings, .. } = &submitted.examined;
+        let mut findings = findings.clone();
+        let watched = behaviour::watched(unit, now).await?;
+        let release = if watched {
+            behaviour::queue(unit, &row, findings).await?;
+            release
+        } else {
+            findings.push(unobserved());
+            let report = self.report(unit, &namespace, facts, *proof, (findings, None)).await?;
+            let report = ReleaseCommand::Report { attempt: row.attempt, report };
+            release.apply(report, now)?.next
+        };
         let who = principal.subject.to_string();
         let subject = format!("{name}@{}", facts.version);
         let detail =
@@ -131,6 +143,9 @@ impl Server {
         unit.change(&self.event(org, "capsule.submitted", &subject, &detail)).await?;
         let candidate = submitted.examined.candidate.as_ref();
         let outcome = Outcome { before: before.record().sequence, release };
+        if watched {
+            return self.waits(unit, row, outcome).await;
+        }
         let release =
             judge::by_rules(self, unit, &namespace.it, &entry, candidate, outcome).await?;
         let kept = unit.submission(id).await?;
@@ -154,16 +169,31 @@ impl Server {
         Ok(draft)
     }
 
+    /// Keeps a release whose present attempt waits for a passport.
+    async fn waits(
+        &self,
+        unit: &mut PlatformUnit,
+        row: SubmissionRow,
+        outcome: Outcome,
+    ) -> Result<(SubmissionRow, Release), MarketError> {
+        let Outcome { before, release } = outcome;
+        if !unit.update_release(before, &release, self.now()).await? {
+            return Err(MarketError::Raced);
+        }
+        let kept = unit.submission(row.id).await?;
+        Ok((kept.unwrap_or(row), release))
+    }
+
     /// Findings and risk of an attempt.
-    async fn report(
+    pub(super) async fn report(
         &self,
         unit: &mut PlatformUnit,
         namespace: &NamespaceRow,
-        submitted: &Submitted,
+        facts: &CapsuleFacts,
+        proof: Proof,
+        found: (Vec<Finding>, Option<Digest>),
     ) -> Result<Report, MarketError> {
-        let Examined { facts, findings, proof, .. } = &submitted.examined;
-        let mut findings: Vec<Finding> = findings.clone();
-        findings.push(unobserved());
+        let (findings, passport) = found;
         let past = unit.past(&facts.name.publisher).await?;
         let standing = Standing {
             identity_checked: namespace.checked,
@@ -186,7 +216,7 @@ impl Server {
             _ => Since::First,
         };
         let risk = Risk::of(&findings, &width(&facts.declarations), &standing, since);
-        Ok(Report::new(findings, risk, None))
+        Ok(Report::new(findings, risk, passport))
     }
 }
 

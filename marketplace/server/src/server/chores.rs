@@ -43,6 +43,7 @@ impl Server {
             }
             ticks += 1;
             self.money_chores(&checks).await;
+            market("reviews", self.give_up_reviews().await.map(drop));
             if ticks.is_multiple_of(KEYS_EVERY)
                 && let Err(error) = self.reload_keys().await
             {

@@ -33,6 +33,7 @@ const STEPS: &[Step] = &[
     step!(3 "0003_market"),
     step!(4 "0004_money"),
     step!(5 "0005_secrets"),
+    step!(6 "0006_reviews"),
 ];
 
 /// All steps as one text for each database.

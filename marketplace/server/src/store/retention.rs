@@ -80,6 +80,8 @@ pub(super) const RETENTION: &[Line] = &[
     line("catalogue_tokens", Keep::WhileItExists),
     line("releases", Keep::Forever),
     line("submissions", Keep::Forever),
+    line("review_jobs", Keep::WhileItExists),
+    line("passports", Keep::Forever),
     line("offers", Keep::Forever),
     line("installations", Keep::Forever),
     line("revisions", Keep::Forever),

@@ -4,5 +4,6 @@ mod abuse;
 mod installing;
 mod killing;
 mod publishing;
+mod reviewing;
 mod searching;
 mod stall;
