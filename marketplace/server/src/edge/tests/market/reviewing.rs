@@ -7,7 +7,7 @@ use soma_policy::feed::{HostRole, Noticed, Passport, ReviewJob, kind};
 
 use super::stall::Stall;
 use crate::edge::tests::stage::Answer;
-use crate::fixture::{TestDatabase, on_both_databases};
+use crate::fixture::on_both_databases;
 use crate::hosts::fixture::TestHost;
 
 const NEXT: &str = "/v1/feed/reviews/next";
