@@ -178,6 +178,13 @@ impl Components {
         idle.map(|slot| slot.loaded.store(None)).count()
     }
 
+    /// Keeps machine code as the compiler process would have given it.
+    #[cfg(test)]
+    pub(crate) fn keep_compiled(&self, digest: &Digest, component: &[u8]) {
+        let code = self.engine.precompile_component(component).unwrap();
+        self.cache.store(digest, &code).unwrap();
+    }
+
     /// The component of a slot, loaded now if need be.
     pub(crate) async fn ready(&self, slot: &Slot, now: Duration) -> Result<Arc<Loaded>, LoadError> {
         if let Some(loaded) = slot.get(now) {

@@ -28,6 +28,7 @@ mod unseal;
 mod verified;
 
 pub use configuration::Configuration;
+pub(crate) use configuration::FeedEdit;
 pub use create::{Birth, Born};
 pub use error::HomeError;
 pub(crate) use file::read_if_there;
@@ -52,6 +53,7 @@ pub use verified::{PackageError, VerifiedStore};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use soma_capsule::key::PublicKey;
 use soma_policy::{HostId, Timestamp};
 
 use crate::kill::Trusted;
@@ -143,6 +145,14 @@ impl Home {
         let malformed =
             |e: soma_policy::OperatorsError| HomeError::Malformed { path, what: e.to_string() };
         OperatorFile::load(&self.layout)?.trusted().map_err(malformed)
+    }
+
+    /// The root's public key, to which operators and epochs of the feed are bound.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn root(&self) -> Result<PublicKey, HomeError> {
+        operators::root_of(&self.layout)
     }
 
     /// The sealed secrets of this home.

@@ -18,8 +18,8 @@ use crate::admission::Admission;
 use crate::calls::Calls;
 use crate::clock::Clock;
 use crate::component::Components;
-use crate::feed::FeedClient;
 use crate::feed::secrets::FeedSecrets;
+use crate::feed::{Feed, FeedClient};
 use crate::home::{Configuration, Home, Server, Settings};
 use crate::installations::Snapshot;
 use crate::journal::Journal;
@@ -31,6 +31,7 @@ use crate::state::Backends;
 use crate::token::TokenVerifier;
 
 mod audit;
+mod following;
 mod kill;
 mod money;
 mod open;
@@ -45,6 +46,7 @@ pub use purge::{PurgeError, Purged, purge_at_rest};
 #[cfg(test)]
 pub(crate) use secrets::Source;
 
+pub(crate) use following::{class_of, stale};
 use tools::Callees;
 
 /// How a host is run.
@@ -100,6 +102,7 @@ pub struct Host {
     client: Option<Arc<FeedClient>>,
     /// Values that the server sent, if there is one.
     feed_secrets: Option<Arc<FeedSecrets>>,
+    feed: Option<Arc<Feed>>,
     guests: Threads,
     control: Threads,
 }

@@ -1,4 +1,5 @@
-//! Installations from files: `installations/TENANT/ENV/ID.toml` becomes an immutable snapshot.
+//! Installations from files: `installations/TENANT/ENV/ID.toml` becomes an immutable snapshot. With a server
+//! they come from its feed instead (`fed`), into the same snapshot.
 //!
 //! `file` reads and explains one file, `load` compiles it against the capsule's facts and the operator's
 //! policy, `memory` keeps revision numbers and the last good text over restarts, `watch` says when to look
@@ -7,6 +8,7 @@
 //!
 //! It deliberately decides nothing: rights come out of `soma-policy`, trust out of `soma-capsule`.
 
+mod fed;
 mod file;
 mod load;
 mod memory;
@@ -18,11 +20,13 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use fed::{Edits, Fed, Said};
 pub use file::parse_spec;
+pub(crate) use load::bad_policy;
 pub use load::{Inputs, Installations, Reloaded};
 pub use place::files_in;
 pub use problem::{FileProblem, explain_toml};
-pub use snapshot::{Change, Entry, Snapshot, State};
+pub use snapshot::{Candidate, Change, Entry, Refused, Snapshot, State};
 pub use watch::Watch;
 
 /// Largest installation file.

@@ -90,6 +90,15 @@ impl std::fmt::Debug for Kills {
     }
 }
 
+/// How a document came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Came {
+    /// Somebody gave it to this host: a lift must fit an order that is known.
+    Submitted,
+    /// A server passed it on: documents come in any order, and a lift may be the first.
+    Relayed,
+}
+
 /// What became of an order or a lift.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Accepted {
@@ -163,13 +172,14 @@ impl Kills {
     pub(crate) async fn take(
         &self,
         bytes: &[u8],
+        came: Came,
         running: impl FnOnce() -> Vec<Target>,
         interrupt: impl FnOnce(),
     ) -> Result<Accepted, KillRefusal> {
         let trusted = self.trusted();
         let checked = trusted.check(bytes)?;
         let (at, since, uptime) = (self.clock.now(), self.clock.monotonic(), self.uptime.now());
-        let taken = self.record(checked, uptime)?;
+        let taken = self.record(checked, came, uptime)?;
         let stopped = match &taken.stands {
             Some(scope) => cut(running(), &KillSet::of([(scope, taken.order)])),
             None => Vec::new(),
@@ -185,9 +195,11 @@ impl Kills {
     }
 
     /// Adds the document to the book and swaps the set.
-    fn record(&self, checked: Checked, uptime: Uptime) -> Result<Taken, KillRefusal> {
+    fn record(&self, checked: Checked, came: Came, uptime: Uptime) -> Result<Taken, KillRefusal> {
         let mut book = self.book.lock();
-        book.fits(&checked.document)?;
+        if came == Came::Submitted {
+            book.fits(&checked.document)?;
+        }
         let taken = book.take(checked, uptime)?;
         self.set.store(Arc::new(book.set(uptime)));
         Ok(taken)
@@ -283,6 +295,16 @@ impl Kills {
         let receipts = self.book.lock().receipts(order);
         let json = |receipt: &Envelope| serde_json::from_slice(&receipt.to_json()).ok();
         receipts.iter().filter_map(json).collect()
+    }
+
+    /// Every order and lift with the signatures that are known of it, to be passed on.
+    pub(crate) fn documents(&self) -> Vec<Envelope> {
+        self.book.lock().documents()
+    }
+
+    /// Every receipt that this host gave, to be passed on.
+    pub(crate) fn all_receipts(&self) -> Vec<Envelope> {
+        self.book.lock().all_receipts()
     }
 
     /// What an order with this scope would stop.

@@ -13,11 +13,12 @@ use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt as _, Shared};
 use parking_lot::Mutex;
-use soma_policy::{CallId, Denial, Installation, LabelSet, LimitKind, OrderId, TokenId, Usage};
+use soma_policy::{CallId, Denial, Installation, LabelSet, LimitKind, OrderId, Usage};
 use tokio_util::sync::CancellationToken;
 
 use crate::meter::Meter;
 use crate::output::Output;
+use crate::token::Bearer;
 
 /// Denials kept with a call; more are counted.
 const DENIALS_MAX: usize = 32;
@@ -39,6 +40,9 @@ pub enum Cut {
     /// Whoever called went away.
     #[error("the caller went away")]
     Abandoned,
+    /// The server was not heard of for longer than its class allows.
+    #[error("the host has not heard from its server")]
+    Stale,
     /// The host is shutting down, or can no longer record what happens.
     #[error("the host could not let the call go on")]
     Interrupted,
@@ -84,7 +88,7 @@ pub(crate) struct Running {
     start: OnceLock<Durable>,
     output: OnceLock<Output>,
     /// The token that the call runs under, its own or its caller's.
-    bearer: OnceLock<TokenId>,
+    bearer: OnceLock<Bearer>,
     /// What the guest waits for, in words, for `soma ps`.
     waiting: Mutex<Option<String>>,
     labels: Mutex<LabelSet>,
@@ -219,15 +223,15 @@ impl Running {
     }
 
     /// Says under which token the call runs.
-    pub(crate) fn set_bearer(&self, token: Option<TokenId>) {
+    pub(crate) fn set_bearer(&self, token: Option<Bearer>) {
         if let Some(token) = token {
             // A call has one caller; the first one stands.
             let _ = self.bearer.set(token);
         }
     }
 
-    pub(crate) fn bearer(&self) -> Option<TokenId> {
-        self.bearer.get().copied()
+    pub(crate) fn bearer(&self) -> Option<&Bearer> {
+        self.bearer.get()
     }
 
     pub(crate) fn output(&self) -> Option<&Output> {

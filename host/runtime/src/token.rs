@@ -9,10 +9,12 @@
 mod cache;
 mod claims;
 mod error;
+mod holders;
 mod issue;
 mod issuers;
 mod revoked;
 mod verify;
+mod withdrawn;
 
 #[cfg(test)]
 mod tests;
@@ -22,7 +24,9 @@ pub use error::TokenError;
 pub use issue::{Issuer, Minted, TokenAsk};
 pub use issuers::{Issuers, KeySet, TrustedIssuer};
 pub use revoked::{REVOKED_MAX, Revoked};
+pub(crate) use verify::Bearer;
 pub use verify::{TokenVerifier, VerifiedToken};
+pub(crate) use withdrawn::Withdrawn;
 
 /// Longest life of a token.
 pub const LIFE_SECONDS_MAX: u64 = 3600;

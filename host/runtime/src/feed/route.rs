@@ -2,12 +2,11 @@
 //!
 //! All but the first carry a host's proof. Documents are DSSE envelopes as JSON.
 
-#![expect(dead_code, reason = "the follower of the feed asks for the rest")]
 use soma_policy::Digest;
 use soma_policy::feed::FeedHead;
 
 /// `Enrol` with a one-time token as its bearer → `Enrolled`.
-pub(super) const ENROL: &str = "/v1/feed/enrol";
+pub(super) const ENROL: &str = "/v1/hosts";
 /// `HostReport` → heartbeat, signed.
 pub(super) const HEARTBEAT: &str = "/v1/feed/heartbeat";
 /// That a new epoch began, signed by the root.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CONNECTION, HOST};
 use http::{HeaderValue, Request, Response};
+use http_body::Body as _;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
@@ -126,6 +127,10 @@ impl Wire {
         let status = response.status();
         let closes = response.headers().get(CONNECTION).is_some_and(|it| it.as_bytes() == b"close");
         let max = if status.is_success() { bytes_max } else { PROBLEM_BYTES_MAX };
+        // One that says beforehand that it is too large is not read at all.
+        if response.body().size_hint().lower() > max as u64 {
+            return Err(FeedError::TooLarge(max));
+        }
         let body = Limited::new(response.into_body(), max).collect().await;
         let body = body.map_err(|error| match error.downcast_ref::<LengthLimitError>() {
             Some(_) => FeedError::TooLarge(max),

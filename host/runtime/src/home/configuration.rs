@@ -11,8 +11,11 @@ use soma_policy::{Digest, Timestamp, TokenId};
 
 use super::stamp::{FileLook, Stamp};
 use super::verified::{PackageError, VerifiedStore};
-use super::{Home, HomeError, OperatorFile, OperatorsOnDisk as _, Settings, load_policy};
-use crate::installations::{FileProblem, Inputs, Installations, Reloaded, Snapshot};
+use super::{Home, HomeError, OperatorFile, OperatorsOnDisk as _, Server, Settings, load_policy};
+use crate::feed::Signed;
+use crate::installations::{
+    Edits, Fed, FileProblem, Inputs, Installations, Reloaded, Snapshot, bad_policy,
+};
 use crate::token::{Issuers, Revoked, TokenError, TokenVerifier};
 
 const ISSUERS_BYTES_MAX: u64 = 256 * 1024;
@@ -24,13 +27,32 @@ pub struct Configuration {
     settings: Settings,
     development: Option<PublicKey>,
     packages: VerifiedStore,
-    installations: Installations,
+    source: Source,
     tokens: TokenVerifier,
     operators: Mutex<OperatorFile>,
     // How the list of revoked tokens looked when it was last read.
     looked: Mutex<FileLook>,
     // How the files looked at the last load, and whether that look can be relied on.
     seen: Mutex<(Stamp, bool)>,
+}
+
+/// Where installations come from.
+#[derive(Debug)]
+enum Source {
+    /// Files of the home.
+    Files(Installations),
+    /// A server's feed.
+    Feed(Fed),
+}
+
+/// What a feed says of installations and whose word counts.
+pub(crate) struct FeedEdit {
+    /// Keys of publishers, if they may be others than before.
+    pub(crate) trust: Option<TrustStore>,
+    /// Issuers of tokens, if they may be others than before.
+    pub(crate) issuers: Option<Issuers>,
+    /// Installations.
+    pub(crate) edits: Edits,
 }
 
 impl Configuration {
@@ -58,20 +80,76 @@ impl Configuration {
         let facts = |digest: &Digest| facts_of(&packages, digest);
         let policy = load_policy(layout).map(Arc::new);
         let inputs = Inputs { policy, facts: &facts, problems: Vec::new() };
-        let installations = Installations::open(layout, &inputs)?;
+        let source = Source::Files(Installations::open(layout, &inputs)?);
         let seen = Mutex::new((seen, settled));
         let looked = Mutex::new(looked);
+        Ok(Self { home, settings, development, packages, source, tokens, operators, looked, seen })
+    }
+
+    /// Loads a home whose server says what is installed, whose signatures count and whose tokens are taken:
+    /// none of that is read from its files. Nothing runs before the feed's first word.
+    pub(crate) fn follow(
+        home: Home,
+        development: Option<PublicKey>,
+        now: Timestamp,
+        server: &Server,
+    ) -> Result<Self, HomeError> {
+        let layout = home.layout();
+        let settings = Settings::load(layout)?;
+        let seen = Stamp::of(layout)?;
+        let settled = seen.is_settled();
+        let trust = with_development(TrustStore::new(), development.as_ref());
+        let packages = VerifiedStore::new(home.store(), trust).approved_by(Signed::by(server));
+        let host = home.identity().host;
+        let tokens = TokenVerifier::new(layout.issuers(), &host, Issuers::default());
+        let tokens = tokens.also_for(&host, &server.deployment);
+        let looked = FileLook::of(&layout.revoked());
+        let revoked = Revoked::load(&layout.revoked(), now)
+            .map_err(|e| HomeError::Malformed { path: layout.revoked(), what: e.to_string() })?;
+        tokens.revoke(revoked);
+        let operators = Mutex::new(OperatorFile::load(layout)?);
+        let policy = load_policy(layout).map_err(|problems| bad_policy(layout, &problems))?;
         Ok(Self {
-            home,
+            source: Source::Feed(Fed::new(Arc::new(policy))),
             settings,
             development,
             packages,
-            installations,
             tokens,
             operators,
-            looked,
-            seen,
+            looked: Mutex::new(looked),
+            seen: Mutex::new((seen, settled)),
+            home,
         })
+    }
+
+    /// Takes over what the feed says, and swaps once. None without a server.
+    pub(crate) fn take(&self, edit: FeedEdit) -> Option<Reloaded> {
+        let Source::Feed(fed) = &self.source else { return None };
+        let FeedEdit { trust, issuers, mut edits } = edit;
+        let trust = trust.map(|trust| with_development(trust, self.development.as_ref()));
+        let trust_changed = trust.is_some_and(|trust| self.packages.set_trust(trust));
+        edits.again |= trust_changed;
+        if let Some(issuers) = issuers {
+            self.tokens.trust(issuers);
+        }
+        let facts = |digest: &Digest| facts_of(&self.packages, digest);
+        let (policy, problems) = (Ok(Arc::clone(&fed.snapshot().policy)), Vec::new());
+        let inputs = Inputs { policy, facts: &facts, problems };
+        Some(Reloaded { trust_changed, ..fed.apply(edits, &inputs) })
+    }
+
+    /// The operator's own files, read again beside a feed: policy and operators.
+    fn policy_again(&self, fed: &Fed) -> Reloaded {
+        let mut problems = Vec::new();
+        let operators = self.operators_again(&mut problems);
+        let facts = |digest: &Digest| facts_of(&self.packages, digest);
+        let policy = load_policy(self.home.layout()).map(Arc::new);
+        let inputs = Inputs { policy, facts: &facts, problems };
+        let reloaded = fed.apply(Edits::default(), &inputs);
+        if let Some(list) = &operators {
+            self.operators.lock().clone_from(list);
+        }
+        Reloaded { operators, ..reloaded }
     }
 
     /// Reads everything again if a file may have changed. Bad files keep back what they replace; the
@@ -89,6 +167,10 @@ impl Configuration {
     }
 
     fn load_again(&self, now: Timestamp) -> Result<Reloaded, HomeError> {
+        let installations = match &self.source {
+            Source::Files(installations) => installations,
+            Source::Feed(fed) => return Ok(self.policy_again(fed)),
+        };
         let layout = self.home.layout();
         let mut problems = Vec::new();
         let trust_changed = match trust(&self.home, self.development.as_ref()) {
@@ -111,7 +193,7 @@ impl Configuration {
         let facts = |digest: &Digest| facts_of(&self.packages, digest);
         let policy = load_policy(layout).map(Arc::new);
         let inputs = Inputs { policy, facts: &facts, problems };
-        let reloaded = self.installations.reload(&inputs)?;
+        let reloaded = installations.reload(&inputs)?;
         if let Some(list) = &operators {
             self.operators.lock().clone_from(list);
         }
@@ -155,7 +237,10 @@ impl Configuration {
     /// What runs now.
     #[must_use]
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.installations.snapshot()
+        match &self.source {
+            Source::Files(installations) => installations.snapshot(),
+            Source::Feed(fed) => fed.snapshot(),
+        }
     }
 
     /// The home.
@@ -193,10 +278,14 @@ fn trust(home: &Home, development: Option<&PublicKey>) -> Result<TrustStore, Hom
     let folder = home.layout().publishers();
     let store = TrustStore::load(&folder)
         .map_err(|e| HomeError::Malformed { path: folder, what: chain(&e) })?;
-    Ok(match development {
+    Ok(with_development(store, development))
+}
+
+fn with_development(store: TrustStore, development: Option<&PublicKey>) -> TrustStore {
+    match development {
         Some(key) => store.with_development_key(key.clone()),
         None => store,
-    })
+    }
 }
 
 fn facts_of(

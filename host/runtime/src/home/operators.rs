@@ -87,7 +87,7 @@ fn malformed(path: &Path, bytes: &[u8], error: &OperatorFileError) -> HomeError 
     HomeError::Malformed { path: path.to_owned(), what }
 }
 
-fn root_of(layout: &Layout) -> Result<PublicKey, HomeError> {
+pub(crate) fn root_of(layout: &Layout) -> Result<PublicKey, HomeError> {
     let path = layout.root_public();
     PublicKey::from_pem(&file::read_bounded(&path, 16 * 1024)?)
         .map_err(|e| super::keys::key_error(&path, &e.to_string()))

@@ -12,6 +12,9 @@ use super::{HomeError, file};
 
 /// The tag under which a layout holds its one capsule.
 const TAG: &str = "capsule";
+/// Apart from the layouts, which hold nothing of others: that the marketplace published a digest, and as what.
+const APPROVALS: &str = "approvals";
+const APPROVAL_BYTES_MAX: u64 = 64 * 1024;
 
 /// The components of a home.
 #[derive(Debug, Clone)]
@@ -58,6 +61,22 @@ impl ComponentStore {
         file::make_folder(&path)?;
         oci::write_layout(&path, &tag, &artifact).map_err(refused)?;
         Ok(digest)
+    }
+
+    /// Keeps the marketplace's word on a digest, unverified. It comes before the package: what is here has one.
+    pub fn put_approval(&self, digest: &Digest, envelope: &[u8]) -> Result<(), HomeError> {
+        file::make_folder(&self.folder.join(APPROVALS))?;
+        file::write_private(&self.approval_path(digest), envelope)
+    }
+
+    /// The marketplace's word on a digest; `None` if it is not here.
+    pub fn approval(&self, digest: &Digest) -> Result<Option<Vec<u8>>, HomeError> {
+        file::read_if_there(&self.approval_path(digest), APPROVAL_BYTES_MAX)
+    }
+
+    fn approval_path(&self, digest: &Digest) -> PathBuf {
+        let name = format!("{}.json", digest.to_string().replace(':', "-"));
+        self.folder.join(APPROVALS).join(name)
     }
 
     /// The package of a digest; `None` if it is not here.

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use soma_capsule::{Trust, TrustStore, Verified, VerifyError, verify};
+use soma_capsule::{Trust, TrustStore, UnverifiedPackage, Verified, VerifyError, verify};
 use soma_policy::{CapsuleFacts, Code, Digest};
 
 use super::{ComponentStore, HomeError};
+use crate::feed::Signed;
 
 /// Digests whose facts are remembered.
 const FACTS_MAX: usize = 20_000;
@@ -22,6 +23,8 @@ pub struct VerifiedStore {
     store: ComponentStore,
     trust: ArcSwap<TrustStore>,
     facts: Mutex<HashMap<Digest, Arc<CapsuleFacts>>>,
+    /// Without its word nothing counts, whoever signed it.
+    marketplace: Option<Signed>,
 }
 
 /// Why a component is not to be had.
@@ -43,6 +46,14 @@ pub enum PackageError {
     /// It is signed with a development key, and this host serves others.
     #[error("{0} is signed with a development key")]
     Development(Digest),
+    /// The marketplace did not publish it, as far as this host was told.
+    #[error("{digest} is not approved: {why}")]
+    Unapproved {
+        /// Which.
+        digest: Digest,
+        /// What is missing or wrong.
+        why: String,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] HomeError),
@@ -56,6 +67,7 @@ impl PackageError {
             Self::Absent(_) => Code::CapsuleMissing,
             Self::Unverified { source, .. } => source.code(),
             Self::Development(_) => Code::DevKeyRefused,
+            Self::Unapproved { .. } => Code::ApprovalMissing,
             Self::Store(error) => error.code(),
         }
     }
@@ -79,7 +91,14 @@ impl VerifiedStore {
     /// A store under these keys.
     #[must_use]
     pub fn new(store: ComponentStore, trust: TrustStore) -> Self {
-        Self { store, trust: ArcSwap::from_pointee(trust), facts: Mutex::default() }
+        let trust = ArcSwap::from_pointee(trust);
+        Self { store, trust, facts: Mutex::default(), marketplace: None }
+    }
+
+    /// The same where each component needs the word of a marketplace too.
+    #[must_use]
+    pub(crate) fn approved_by(self, marketplace: Signed) -> Self {
+        Self { marketplace: Some(marketplace), ..self }
     }
 
     /// Takes other keys: nothing that was found before counts any more. The same keys change nothing.
@@ -97,10 +116,52 @@ impl VerifiedStore {
     pub fn verified(&self, digest: &Digest) -> Result<Verified, PackageError> {
         let package = self.store.get(digest)?.ok_or(PackageError::Absent(*digest))?;
         let trust = self.trust.load();
-        verify(package, &trust, Some(digest)).map_err(|source| PackageError::Unverified {
-            digest: *digest,
-            source: Box::new(source),
-        })
+        let approval =
+            self.marketplace.as_ref().map(|_| self.store.approval(digest)).transpose()?;
+        self.judge(package, approval.flatten().as_deref(), &trust, digest)
+    }
+
+    /// Judges a package and its approval under these keys; nothing is read or kept.
+    pub(crate) fn judge(
+        &self,
+        package: UnverifiedPackage,
+        approval: Option<&[u8]>,
+        trust: &TrustStore,
+        digest: &Digest,
+    ) -> Result<Verified, PackageError> {
+        let verified = verify(package, trust, Some(digest)).map_err(|source| {
+            PackageError::Unverified { digest: *digest, source: Box::new(source) }
+        })?;
+        let Some(marketplace) = &self.marketplace else { return Ok(verified) };
+        // What this machine's author signed is not published yet.
+        if verified.trust() == Trust::Development {
+            return Ok(verified);
+        }
+        let unapproved = |why: String| PackageError::Unapproved { digest: *digest, why };
+        let approval = approval.ok_or_else(|| unapproved("its approval is not here".to_owned()))?;
+        let approval =
+            marketplace.approval(approval, digest).map_err(|e| unapproved(e.to_string()))?;
+        let manifest = verified.manifest();
+        if approval.capsule != manifest.name || approval.version != manifest.version {
+            let why = format!("it was approved as {}@{}", approval.capsule, approval.version);
+            return Err(unapproved(why));
+        }
+        Ok(verified)
+    }
+
+    /// Where components are kept.
+    pub(crate) fn store(&self) -> &ComponentStore {
+        &self.store
+    }
+
+    /// Forgets what was found of a digest: its files are others now.
+    pub(crate) fn forget(&self, digest: &Digest) {
+        self.facts.lock().remove(digest);
+    }
+
+    /// The keys that count now.
+    pub(crate) fn trust(&self) -> Arc<TrustStore> {
+        self.trust.load_full()
     }
 
     /// What policy needs to know of a component.

@@ -1,7 +1,7 @@
 //! What an auditor wants to see of a home's changes, as entries of the journal.
 //!
 //! Files of a home are edited by people outside of the host, so the actor is `home`: the journal says
-//! what changed and when the host took it, not whose editor it was.
+//! what changed and when the host took it, not whose editor it was. What a server said has the actor `server`.
 
 use soma_policy::{AuditEvent, AuditKind, Digest, InstallationKey, JournalEntry, TokenId};
 
@@ -9,7 +9,7 @@ use super::Host;
 use crate::installations::{Change, Reloaded};
 
 /// Who edits the files of a home.
-const ACTOR: &str = "home";
+pub(super) const HOME: &str = "home";
 
 impl Host {
     /// At each start: a home in which one person decides alone says so.
@@ -30,9 +30,9 @@ impl Host {
     }
 
     /// After a reload: everything that is different from before.
-    pub(super) fn audit_reload(&self, reloaded: &Reloaded) {
+    pub(super) fn audit_reload(&self, reloaded: &Reloaded, actor: &str) {
         if reloaded.trust_changed {
-            self.audit(AuditKind::TrustChanged, "publishers", None, None);
+            self.audit_by(actor, AuditKind::TrustChanged, "publishers", None, None);
         }
         if let Some(operators) = &reloaded.operators {
             self.audit(AuditKind::OperatorsChanged, "operators", Some(operators.hash()), None);
@@ -49,10 +49,12 @@ impl Host {
                 Change::Installed(new) | Change::Replaced { new, .. } => {
                     (AuditKind::InstallationChanged, new.key(), Some(new.digest))
                 }
-                Change::Uninstalled(old) => (AuditKind::InstallationChanged, old.key(), None),
+                Change::Uninstalled(old) | Change::BackedOut(old) => {
+                    (AuditKind::InstallationChanged, old.key(), None)
+                }
                 Change::KeptBack(key) => (AuditKind::InstallationRefused, key, None),
             };
-            self.audit(kind, key.id.as_str(), digest, Some(key));
+            self.audit_by(actor, kind, key.id.as_str(), digest, Some(key));
         }
     }
 
@@ -63,8 +65,19 @@ impl Host {
         digest: Option<Digest>,
         owner: Option<&InstallationKey>,
     ) {
+        self.audit_by(HOME, event, subject, digest, owner);
+    }
+
+    fn audit_by(
+        &self,
+        actor: &str,
+        event: AuditKind,
+        subject: &str,
+        digest: Option<Digest>,
+        owner: Option<&InstallationKey>,
+    ) {
         let entry = AuditEvent {
-            actor: ACTOR.to_owned(),
+            actor: actor.to_owned(),
             at: self.clock().now(),
             digest,
             environment: owner.map(|key| key.environment.clone()),

@@ -1,12 +1,13 @@
 //! The kill switch, put to this host's running calls.
 
 use std::sync::Arc;
+use std::task::Poll;
 
 use futures::FutureExt as _;
 use soma_policy::{InstallationKey, KillScope, KillSubject, OrderId};
 
 use super::Host;
-use crate::kill::{Accepted, KillRefusal, Radius, Target};
+use crate::kill::{Accepted, Came, KillRefusal, Radius, Target};
 use crate::running::{Cut, Running};
 
 impl Host {
@@ -17,16 +18,45 @@ impl Host {
     /// When the document is not what it should be; nothing has changed then.
     pub async fn kill(self: &Arc<Self>, document: Vec<u8>) -> Result<Accepted, KillRefusal> {
         let host = self.clone();
-        let work = async move {
-            let interrupt = || host.components.engine().increment_epoch();
-            let running = || host.calls.running().into_iter().map(target).collect();
-            host.kills.take(&document, running, interrupt).await
-        };
-        match self.control().spawn(work).await {
+        let work = async move { host.carry_out(&document, Came::Submitted).await };
+        let done = match self.control().spawn(work).await {
             Ok(done) => done,
             // A panic of ours: it goes on where it can be seen.
             Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        self.killed();
+        done
+    }
+
+    /// Takes a document that the server passed on. It stands when this returns; what it cuts is then joined,
+    /// recorded and receipted beside whoever asked, who goes on.
+    pub(crate) async fn kill_relayed(
+        self: &Arc<Self>,
+        document: Vec<u8>,
+    ) -> Result<(), KillRefusal> {
+        let host = self.clone();
+        let mut work = async move { host.carry_out(&document, Came::Relayed).await }.boxed();
+        match futures::poll!(work.as_mut()) {
+            Poll::Ready(done) => done.map(drop),
+            Poll::Pending => {
+                let host = Arc::downgrade(self);
+                self.control().spawn(async move {
+                    if let Err(error) = work.await {
+                        tracing::error!(%error, "a kill document of the feed was not carried out");
+                    }
+                    if let Some(host) = host.upgrade() {
+                        host.killed();
+                    }
+                });
+                Ok(())
+            }
         }
+    }
+
+    async fn carry_out(&self, document: &[u8], came: Came) -> Result<Accepted, KillRefusal> {
+        let interrupt = || self.components.engine().increment_epoch();
+        let running = || self.calls.running().into_iter().map(target).collect();
+        self.kills.take(document, came, running, interrupt).await
     }
 
     /// What an order with this scope would stop here. Nothing is stopped.

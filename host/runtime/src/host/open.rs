@@ -9,7 +9,8 @@ use arc_swap::ArcSwap;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use soma_capsule::key::KeyPair;
-use soma_policy::{BootId, BootRecord, FeedPosition, FunctionName, JournalEntry, JournalId};
+use soma_policy::feed::HostRole;
+use soma_policy::{BootId, BootRecord, FunctionName, JournalEntry, JournalId};
 
 use super::rebuilt::Rebuilt;
 use super::secrets::Source;
@@ -22,8 +23,8 @@ use crate::capability::kv::KvStore;
 use crate::compile::Compiler;
 use crate::component::Components;
 use crate::engine::{self, PoolSize};
-use crate::feed::FeedClient;
 use crate::feed::secrets::FeedSecrets;
+use crate::feed::{Feed, FeedClient};
 use crate::home::{Configuration, Home, HomeError, OperatorFile};
 use crate::journal::{Journal, JournalKey, JournalOptions};
 use crate::kill::{KillOptions, Kills};
@@ -77,8 +78,7 @@ impl Host {
     pub fn open(options: HostOptions) -> Result<Arc<Self>, OpenError> {
         let keys = options.home.keys()?;
         let clock = options.clock.clone();
-        let configuration =
-            Configuration::open(options.home.clone(), options.development.clone(), clock.now())?;
+        let (configuration, feed) = configuration(&options)?;
         let configuration = Arc::new(configuration);
         let (journal, leases, moved, kills) =
             record(&options, &keys.host, &configuration.operators())?;
@@ -109,9 +109,6 @@ impl Host {
         let files = folder(&options.home.layout().files())?;
         let kv = KvStore::open(&options.home.layout().kv()).map_err(at("the key-value store"))?;
         let stored = Source::of(&options.home, kept.as_ref())?.stored();
-        let server = options.server.clone();
-        let open = |server| FeedClient::new(&options.home, server, clock.clone()).map(Arc::new);
-        let feed_client = server.map(open).transpose()?;
         let host = Arc::new_cyclic(|weak: &Weak<Self>| Self {
             id: host,
             boot,
@@ -135,7 +132,8 @@ impl Host {
             kills,
             checkpointing: Arc::default(),
             served,
-            client: feed_client,
+            client: feed.as_ref().map(|feed| Arc::clone(feed.client())),
+            feed,
             feed_secrets: kept,
             guests,
             control,
@@ -145,6 +143,9 @@ impl Host {
         upkeep::start(&host, options.idle);
         money::start(&host);
         secrets::start(&host);
+        if let Some(feed) = host.feed() {
+            crate::feed::start(&host, feed);
+        }
         Ok(host)
     }
 
@@ -155,12 +156,31 @@ impl Host {
         let record = BootRecord {
             boot: self.boot,
             at: self.clock.now(),
-            feed: FeedPosition { epoch: 0, n: snapshot.load },
+            feed: snapshot.position,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         let ticket = self.journal.append(&JournalEntry::Boot(record));
         ticket.wait().map(drop).map_err(at("the journal"))
     }
+}
+
+/// What the home says, or what its server said before.
+fn configuration(options: &HostOptions) -> Result<(Configuration, Option<Arc<Feed>>), OpenError> {
+    let (home, development) = (options.home.clone(), options.development.clone());
+    let now = options.clock.now();
+    let Some(server) = &options.server else {
+        return Ok((Configuration::open(home, development, now)?, None));
+    };
+    let client = FeedClient::new(&home, server.clone(), options.clock.clone())?;
+    let feed = Arc::new(Feed::open(&home, Arc::new(client))?);
+    let configuration = match server.role {
+        HostRole::Host => Configuration::follow(home, development, now, server)?,
+        // What reviews hears of no installation.
+        HostRole::Review | HostRole::Gateway => Configuration::open(home, development, now)?,
+    };
+    // Nothing of it starts before the server was heard of; what it consists of is made ready meanwhile.
+    drop(configuration.take(crate::feed::first(&feed.applied())));
+    Ok((configuration, Some(feed)))
 }
 
 /// The journal, and what it rebuilds.

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use soma_policy::{InstallationKey, JournalEntry, UsageMark};
+use soma_policy::{Installation, InstallationKey, JournalEntry, UsageMark};
 
 use super::Host;
 use super::rebuilt::Rebuilt;
@@ -44,6 +44,7 @@ async fn tick(host: Weak<Host>, idle: Duration) {
         let Some(host) = host.upgrade() else { return };
         host.kills.tick();
         host.revoke();
+        host.cut_stale();
         host.journal.summarise(host.clock.now());
         beat = beat.wrapping_add(1);
         if beat.is_multiple_of(MARK_BEATS) {
@@ -86,7 +87,7 @@ impl Host {
             self.audit_revoked(jti);
         }
         let concerned = |call: &&Arc<crate::running::Running>| {
-            call.bearer().is_some_and(|jti| newly.contains(&jti))
+            call.bearer().is_some_and(|bearer| newly.contains(&bearer.jti))
         };
         for call in self.calls.running().iter().filter(concerned) {
             call.cut(Cut::Withdrawn);
@@ -101,7 +102,7 @@ impl Host {
     pub fn reload(&self) -> Result<Arc<Snapshot>, HomeError> {
         self.revoke();
         let reloaded = self.configuration.reload(self.clock.now())?;
-        self.audit_reload(&reloaded);
+        self.audit_reload(&reloaded, super::audit::HOME);
         let Reloaded { snapshot, changes, operators, .. } = reloaded;
         if let Some(operators) = operators {
             self.take_operators(&operators);
@@ -143,21 +144,32 @@ impl Host {
 
     /// Tells the components what is installed now.
     pub(super) fn installed(&self, snapshot: &Snapshot) {
-        let running = snapshot.entries().filter_map(|entry| entry.running.as_ref());
-        self.components.install(running.map(|installation| installation.digest));
+        self.components.install(snapshot.revisions().map(|installation| installation.digest));
         self.callees.store(Arc::new(Callees::of(snapshot)));
         self.leases.ring();
     }
 
     /// Ends running calls whose right to run is gone: uninstalled, or granted something else.
-    fn rejudge(&self, change: &Change) {
+    pub(super) fn rejudge(&self, change: &Change) {
         match change {
             Change::Uninstalled(old) => self.withdraw(old.key(), None),
+            Change::BackedOut(old) => self.back_out(old),
             Change::Replaced { old, new } if old.grants_hash != new.grants_hash => {
                 self.withdraw(old.key(), Some(new.revision));
             }
             _ => {}
         }
+    }
+
+    /// Ends the calls of a candidate that is none any more, and no others.
+    fn back_out(&self, old: &Installation) {
+        let concerned = |call: &&Arc<crate::running::Running>| {
+            call.installation.key() == old.key() && call.installation.revision == old.revision
+        };
+        for call in self.calls.running().iter().filter(concerned) {
+            call.cut(Cut::Withdrawn);
+        }
+        self.components.engine().increment_epoch();
     }
 
     fn withdraw(&self, key: &InstallationKey, except: Option<u64>) {

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use soma_policy::{CapsuleFacts, Code, Digest, Installation, InstallationKey, OperatorPolicy};
+use soma_policy::{
+    CapsuleFacts, Code, Digest, FeedPosition, Installation, InstallationKey, OperatorPolicy,
+};
 
 use super::memory::Memory;
 use super::place::all_files;
@@ -70,7 +72,13 @@ impl Installations {
             Err(problems) => return Err(bad_policy(layout, problems)),
         };
         let memory = Memory::load(layout.state().join("installations.json"))?;
-        let empty = Snapshot { load: 0, policy, problems: Vec::new(), entries: HashMap::new() };
+        let empty = Snapshot {
+            load: 0,
+            position: FeedPosition::default(),
+            policy,
+            problems: Vec::new(),
+            entries: HashMap::new(),
+        };
         let this = Self {
             layout: layout.clone(),
             current: ArcSwap::from_pointee(empty),
@@ -113,7 +121,8 @@ impl Installations {
         }
         let load = memory.next_load();
         memory.save()?;
-        let snapshot = Arc::new(Snapshot { load, policy, problems, entries });
+        let position = FeedPosition { epoch: 0, n: load };
+        let snapshot = Arc::new(Snapshot { load, position, policy, problems, entries });
         self.current.store(Arc::clone(&snapshot));
         let policy_changed = old.policy.hash() != snapshot.policy.hash();
         Ok(Reloaded { policy_changed, ..Reloaded::new(snapshot, changes) })
@@ -131,12 +140,10 @@ struct Loader<'a> {
 impl Loader<'_> {
     fn entry(&mut self, key: InstallationKey, path: PathBuf) -> Entry {
         match self.compile_file(&key, &path) {
-            Ok(installation) => {
-                Entry { key, path, running: Some(installation), problems: Vec::new() }
-            }
+            Ok(installation) => Entry::of_file(key, path, Some(installation), Vec::new()),
             Err(problems) => {
                 let running = self.last_good(&key, &path);
-                Entry { key, path, running, problems }
+                Entry::of_file(key, path, running, problems)
             }
         }
     }
@@ -229,7 +236,7 @@ impl Loader<'_> {
 
 /// Whether nothing that decides is different. The revision stands for the file's text; the rest comes from
 /// the capsule and from the operator.
-fn is_unchanged(old: &Installation, new: &Installation) -> bool {
+pub(super) fn is_unchanged(old: &Installation, new: &Installation) -> bool {
     old.revision == new.revision
         && old.digest == new.digest
         && old.signer == new.signer
@@ -250,7 +257,7 @@ fn read_text(path: &Path) -> Result<String, FileProblem> {
     })
 }
 
-fn changes(old: &Snapshot, new: &HashMap<InstallationKey, Arc<Entry>>) -> Vec<Change> {
+pub(super) fn changes(old: &Snapshot, new: &HashMap<InstallationKey, Arc<Entry>>) -> Vec<Change> {
     let mut changes = Vec::new();
     for entry in new.values() {
         let before = old.entry(&entry.key);
@@ -262,17 +269,30 @@ fn changes(old: &Snapshot, new: &HashMap<InstallationKey, Arc<Entry>>) -> Vec<Ch
             }
             _ => {}
         }
+        if let Some(gone) = before.and_then(|before| backed_out(before, entry)) {
+            changes.push(Change::BackedOut(gone));
+        }
         let problems_before = before.map(|e| e.problems.as_slice()).unwrap_or_default();
         if !entry.problems.is_empty() && entry.problems != problems_before {
             changes.push(Change::KeptBack(entry.key.clone()));
         }
     }
-    for (key, entry) in &old.entries {
-        if let (Some(running), false) = (&entry.running, new.contains_key(key)) {
-            changes.push(Change::Uninstalled(Arc::clone(running)));
-        }
+    for (key, entry) in old.entries.iter().filter(|(key, _)| !new.contains_key(*key)) {
+        let candidate = entry.candidate.as_ref().map(|candidate| &candidate.installation);
+        let gone = entry.running.iter().chain(candidate);
+        changes.extend(gone.map(|gone| Change::Uninstalled(Arc::clone(gone))));
+        tracing::debug!(%key, "uninstalled");
     }
     changes
+}
+
+/// The candidate that was there and neither is any more nor became what runs.
+fn backed_out(before: &Entry, now: &Entry) -> Option<Arc<Installation>> {
+    let old = &before.candidate.as_ref()?.installation;
+    let is = |it: &Arc<Installation>| it.revision == old.revision && it.digest == old.digest;
+    let candidate = now.candidate.as_ref().map(|candidate| &candidate.installation);
+    let stays = now.running.iter().chain(candidate).any(is);
+    (!stays).then(|| Arc::clone(old))
 }
 
 fn is_same(
@@ -293,7 +313,7 @@ fn is_same(
         && entries.iter().all(|(key, entry)| same_problems(key, entry))
 }
 
-fn bad_policy(layout: &Layout, problems: &[FileProblem]) -> HomeError {
+pub(crate) fn bad_policy(layout: &Layout, problems: &[FileProblem]) -> HomeError {
     let what: Vec<String> = problems.iter().map(ToString::to_string).collect();
     HomeError::Malformed { path: layout.policy(), what: what.join("; ") }
 }

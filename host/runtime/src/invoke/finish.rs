@@ -10,6 +10,7 @@ use soma_policy::{Code, Denial, JournalEntry, JournalId, Layer, Outcome, Receipt
 use super::CallReply;
 use super::start::Started;
 use crate::calls::Ended;
+use crate::host::{class_of, stale};
 use crate::running::{Cut, End};
 use crate::sandbox::Failure;
 
@@ -80,7 +81,7 @@ fn of_cut(cut: Cut) -> Outcome {
     match cut {
         Cut::Killed(order) => Outcome::Killed(order),
         Cut::Limit(kind) => Outcome::Limit(kind),
-        Cut::Withdrawn => Outcome::Denied,
+        Cut::Withdrawn | Cut::Stale => Outcome::Denied,
         Cut::Abandoned => Outcome::Cancelled,
         Cut::Interrupted => Outcome::Interrupted,
     }
@@ -97,8 +98,15 @@ impl Started {
             _ => parts,
         };
         self.running.set_joined();
-        if parts.outcome == Outcome::Denied && matches!(self.running.end(), Some(End::Cut(_))) {
-            self.running.denied(withdrawn(&self.running.function));
+        match self.running.end() {
+            Some(End::Cut(Cut::Withdrawn)) => {
+                self.running.denied(withdrawn(&self.running.function));
+            }
+            Some(End::Cut(Cut::Stale)) => {
+                let class = class_of(&self.installation);
+                self.running.denied(stale(self.installation.key(), class));
+            }
+            _ => {}
         }
         self.record(parts).await
     }

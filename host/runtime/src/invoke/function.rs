@@ -74,13 +74,14 @@ impl CallRequest {
             timeout: self.timeout,
             input: value::size_of_json(&self.arguments),
             parent,
+            candidate: None,
         }
     }
 }
 
 impl Started {
     /// Runs a function and ends the call.
-    async fn function(self, arguments: Value) -> CallReply {
+    pub(crate) async fn function(self, arguments: Value) -> CallReply {
         let caps = ValueCaps::for_bytes(self.installation.limits.input.0);
         let done = match self.loaded().await {
             Err(done) => done,

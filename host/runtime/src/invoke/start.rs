@@ -41,6 +41,8 @@ pub(crate) struct Ask {
     /// Bytes of input that are known before the start.
     pub(crate) input: u64,
     pub(crate) parent: Option<Parent>,
+    /// The candidate's revision, for its declared check; else the snapshot chooses.
+    pub(crate) candidate: Option<u64>,
 }
 
 /// The call that makes a child call.
@@ -92,8 +94,12 @@ impl Host {
             self.calls().judge_chosen(call)?;
         }
         let snapshot = self.snapshot();
-        let installation = snapshot.running(&ask.key).cloned();
-        let installation = installation.ok_or_else(|| not_running(&snapshot, &ask.key))?;
+        let chosen = match ask.candidate {
+            Some(revision) => snapshot.candidate(&ask.key, revision),
+            None => snapshot.chosen(&ask.key, call),
+        };
+        let installation = chosen.ok_or_else(|| not_running(&snapshot, &ask.key))?.clone();
+        self.fresh(&installation).map_err(Refusal::Invalid)?;
         let policy = snapshot.policy.clone();
         let now = self.clock().now();
         let authorised = authorise(
@@ -113,16 +119,19 @@ impl Host {
         let slot = self.slot_for(&ask).await?;
         let limits = limits_for(&installation, &ask, self.clock().monotonic());
         let parent = ask.parent.as_ref().map(|parent| &*parent.reservation);
-        let wanted =
-            Wanted { installation: &installation, limits: &limits, billing: Billing::Tenant };
+        // A revision at its health gate costs its tenant nothing.
+        let at_gate = snapshot.candidate(&ask.key, installation.revision).is_some();
+        let billing = if at_gate { Billing::Platform } else { Billing::Tenant };
+        let wanted = Wanted { installation: &installation, limits: &limits, billing };
         let reservation = self.leases().reserve(wanted, parent, now)?;
         let running = self.new_running(call, &ask, &installation, limits);
-        running.set_bearer(ask.caller.token);
+        let above = ask.parent.as_ref().and_then(|parent| parent.running.bearer());
+        running.set_bearer(ask.caller.token.map(|jti| self.tokens().bearer(jti, above)));
         let facts = CallFacts {
             call,
             digest: installation.digest,
             environment: ask.key.environment.clone(),
-            feed: soma_policy::FeedPosition { epoch: 0, n: snapshot.load },
+            feed: snapshot.position,
             function: ask.function.clone(),
             grants: installation.grants_hash,
             installation: ask.key.id.clone(),
@@ -204,7 +213,7 @@ impl Started {
             self.running.cut(Cut::Killed(order));
         }
         // The same for its token.
-        if self.running.bearer().is_some_and(|jti| self.host.tokens().is_revoked(&jti)) {
+        if self.running.bearer().is_some_and(|it| self.host.tokens().is_withdrawn(it)) {
             self.running.cut(Cut::Withdrawn);
         }
         // Too much input is the call's own limit: it ends as such, with a receipt.

@@ -204,6 +204,14 @@ impl Book {
         receipts.push(receipt);
     }
 
+    pub(super) fn documents(&self) -> Vec<Envelope> {
+        self.kept.values().map(|kept| kept.envelope.clone()).collect()
+    }
+
+    pub(super) fn all_receipts(&self) -> Vec<Envelope> {
+        self.receipts.values().flatten().cloned().collect()
+    }
+
     pub(super) fn receipts(&self, order: OrderId) -> Vec<Envelope> {
         self.receipts.get(&order).cloned().unwrap_or_default()
     }

@@ -22,8 +22,8 @@ use soma_policy::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Accepted, KillOpenError, KillOptions, KillReceipt, KillRefusal, KillReplay, Kills, LIFT_KIND,
-    ORDER_KIND, RECEIPT_KIND, Target, Trusted,
+    Accepted, Came, KillOpenError, KillOptions, KillReceipt, KillRefusal, KillReplay, Kills,
+    LIFT_KIND, ORDER_KIND, RECEIPT_KIND, Target, Trusted,
 };
 use crate::clock::{Clock, FixedClock};
 use crate::journal::{Journal, JournalKey, JournalOptions, test_pkcs8};
@@ -124,7 +124,7 @@ impl Open {
         envelope: &Envelope,
         running: Vec<Target>,
     ) -> Result<Accepted, KillRefusal> {
-        self.kills.take(&envelope.to_json(), || running, || {}).await
+        self.kills.take(&envelope.to_json(), Came::Submitted, || running, || {}).await
     }
 
     fn passes(&self, span: Millis) {

@@ -21,11 +21,15 @@ pub struct Claims {
     pub org: OrgId,
     /// The one environment that it names.
     pub env: EnvironmentId,
-    /// What it may do.
+    /// What it may do here. What only its server knows (`publish`, `org:read`) is left out.
+    #[serde(deserialize_with = "known")]
     pub caps: Vec<Scope>,
     /// The constitution's hash when it was minted: evidence only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub con: Option<Digest>,
+    /// The session or API key that it was made from, if a server minted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cred: Option<String>,
     /// Its own name.
     pub jti: TokenId,
     /// Minted at (seconds).
@@ -47,6 +51,31 @@ pub enum Scope {
     ReadCalls,
     /// `operate`: see and change the host's configuration. Kill orders need signatures besides.
     Operate,
+}
+
+/// Rights that concern the server and mean nothing to a host.
+const ELSEWHERE: &[&str] = &[
+    "org:read",
+    "org:write",
+    "members:write",
+    "keys:write",
+    "audit:read",
+    "install",
+    "publish",
+    "review",
+    "billing:read",
+    "billing:write",
+];
+/// Most rights that a token may carry, those of the server included.
+const RIGHTS_MAX: usize = 64;
+
+fn known<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Scope>, D::Error> {
+    let given = Vec::<String>::deserialize(deserializer)?;
+    if given.len() > RIGHTS_MAX {
+        return Err(serde::de::Error::custom("`caps` has 1 to 64 entries"));
+    }
+    let ours = given.iter().filter(|text| !ELSEWHERE.contains(&text.as_str()));
+    ours.map(|text| text.parse().map_err(serde::de::Error::custom)).collect()
 }
 
 impl FromStr for Scope {
@@ -98,6 +127,15 @@ mod tests {
         for text in ["call:*", "call:issues", "read:calls", "operate"] {
             assert_eq!(text.parse::<Scope>().unwrap().to_string(), text);
         }
+    }
+
+    #[test]
+    fn rights_of_the_server_are_left_out_and_others_refused() {
+        let read = |caps: &[&str]| known(serde_json::json!(caps)).map_err(|e| e.to_string());
+        assert_eq!(read(&["publish", "call:*", "org:read"]), Ok(vec![Scope::CallAny]));
+        assert_eq!(read(&["publish"]), Ok(Vec::new()));
+        assert!(read(&["call:*", "everything"]).is_err());
+        assert!(read(&["call:*"; 65]).is_err());
     }
 
     #[test]

@@ -96,6 +96,7 @@ impl Issuer {
             env: ask.environment,
             caps: ask.scopes,
             con: ask.constitution,
+            cred: None,
             jti,
             iat: start,
             nbf: start,

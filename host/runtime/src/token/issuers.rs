@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
 use serde::{Deserialize, Serialize};
+use soma_policy::feed::IssuerState;
 use utoipa::ToSchema;
 
 use super::TokenError;
@@ -85,6 +86,23 @@ impl Issuers {
         Ok(Self { keys, set: set.keys })
     }
 
+    /// The keys that a server names. One that cannot be used counts for nobody, and is told.
+    pub(crate) fn of_feed<'a>(each: impl Iterator<Item = (&'a str, &'a IssuerState)>) -> Self {
+        let mut this = Self::default();
+        for (kid, state) in each {
+            let read = TrustedIssuer::of_feed(kid, state);
+            match read.and_then(|entry| Ok((entry.check()?, entry))) {
+                Ok((key, entry)) if this.set.len() < KEYS_MAX => {
+                    this.keys.insert(kid.to_owned(), key);
+                    this.set.push(entry);
+                }
+                Ok(_) => tracing::error!(%kid, "an issuer's key is one too many"),
+                Err(error) => tracing::error!(%kid, %error, "an issuer's key is not used"),
+            }
+        }
+        this
+    }
+
     pub(crate) fn key(&self, kid: &str) -> Option<&Key> {
         self.keys.get(kid)
     }
@@ -108,6 +126,25 @@ impl TrustedIssuer {
             alg: "ES256".to_owned(),
             iss: iss.to_owned(),
         }
+    }
+
+    /// A key of a server: what its JWK leaves out is what the only kind of key has.
+    fn of_feed(kid: &str, state: &IssuerState) -> Result<Self, &'static str> {
+        let text = |name: &str| state.jwk.get(name).and_then(serde_json::Value::as_str);
+        if text("kid").is_some_and(|named| named != kid) {
+            return Err("its JWK names another key");
+        }
+        let or = |name: &str, usual: &str| text(name).unwrap_or(usual).to_owned();
+        Ok(Self {
+            kty: or("kty", "EC"),
+            crv: or("crv", "P-256"),
+            x: or("x", ""),
+            y: or("y", ""),
+            kid: kid.to_owned(),
+            purpose: or("use", "sig"),
+            alg: or("alg", "ES256"),
+            iss: state.issuer.clone(),
+        })
     }
 
     fn check(&self) -> Result<Key, &'static str> {

@@ -12,7 +12,9 @@ use jsonwebtoken::{Algorithm, Header, Validation};
 use soma_policy::{CallScope, Caller, HostId, Timestamp, TokenId};
 
 use super::cache::Cache;
+use super::holders::Holders;
 use super::issuers::{Issuers, Key, KeySet};
+use super::withdrawn::Withdrawn;
 use super::{
     Claims, LEEWAY_SECONDS, LIFE_SECONDS_MAX, Revoked, Scope, TOKEN_BYTES_MAX, TokenError,
 };
@@ -26,6 +28,15 @@ const SUBJECT_BYTES_MAX: usize = 256;
 #[derive(Debug, PartialEq, Eq)]
 pub struct VerifiedToken {
     claims: Claims,
+    /// The key that signed it.
+    kid: String,
+}
+
+/// Under what a call runs: a token's name, and the token itself where it is known.
+#[derive(Debug, Clone)]
+pub(crate) struct Bearer {
+    pub(crate) jti: TokenId,
+    pub(crate) token: Option<Arc<VerifiedToken>>,
 }
 
 impl VerifiedToken {
@@ -77,6 +88,8 @@ pub struct TokenVerifier {
     path: PathBuf,
     trusted: ArcSwap<Trusted>,
     revoked: ArcSwap<Revoked>,
+    withdrawn: ArcSwap<Withdrawn>,
+    holders: Holders,
     validation: Validation,
 }
 
@@ -97,7 +110,46 @@ impl TokenVerifier {
         validation.validate_exp = false;
         validation.validate_nbf = false;
         let trusted = ArcSwap::from_pointee(Trusted { issuers, cache: Cache::default() });
-        Self { path, trusted, revoked: ArcSwap::default(), validation }
+        Self {
+            path,
+            trusted,
+            revoked: ArcSwap::default(),
+            withdrawn: ArcSwap::default(),
+            holders: Holders::default(),
+            validation,
+        }
+    }
+
+    /// Takes tokens that are for every host of a deployment too.
+    pub(crate) fn also_for(mut self, host: &HostId, deployment: &str) -> Self {
+        self.validation.set_audience(&[host.to_string(), format!("soma:{deployment}")]);
+        self
+    }
+
+    /// From now on exactly these issuers count.
+    pub(crate) fn trust(&self, issuers: Issuers) {
+        self.trusted.store(Arc::new(Trusted { issuers, cache: Cache::default() }));
+    }
+
+    /// From now on exactly these tokens are taken back by the server.
+    pub(crate) fn withdraw(&self, withdrawn: Withdrawn) {
+        self.withdrawn.store(Arc::new(withdrawn));
+    }
+
+    /// What a call runs under. `above` is what its caller runs under, if that is a call.
+    pub(crate) fn bearer(&self, jti: TokenId, above: Option<&Bearer>) -> Bearer {
+        match above.filter(|above| above.jti == jti) {
+            Some(above) => above.clone(),
+            None => Bearer { jti, token: self.holders.get(&jti) },
+        }
+    }
+
+    /// Whether what a call runs under was taken back.
+    pub(crate) fn is_withdrawn(&self, bearer: &Bearer) -> bool {
+        let withdrawn = self.withdrawn.load();
+        let gone = |token: &VerifiedToken| self.trusted.load().issuers.key(&token.kid).is_none();
+        let covered = bearer.token.as_ref().is_some_and(|it| withdrawn.covers(it) || gone(it));
+        covered || withdrawn.names(&bearer.jti) || self.is_revoked(&bearer.jti)
     }
 
     /// From now on exactly these tokens are taken back; returns those that were not before.
@@ -136,18 +188,20 @@ impl TokenVerifier {
         let trusted = self.trusted.load();
         if let Some(known) = trusted.cache.get(token) {
             self.judge_use(&known, now)?;
+            self.holders.put(&known);
             return Ok(known);
         }
         let verified = Arc::new(self.judge(&trusted.issuers, token)?);
         self.judge_use(&verified, now)?;
         trusted.cache.put(token, &verified);
+        self.holders.put(&verified);
         Ok(verified)
     }
 
     /// What is judged at each use: the cache remembers signatures, not this.
     fn judge_use(&self, token: &VerifiedToken, now: Timestamp) -> Result<(), TokenError> {
         token.judge_times(now)?;
-        if self.is_revoked(&token.claims.jti) {
+        if self.is_revoked(&token.claims.jti) || self.withdrawn.load().covers(token) {
             return Err(TokenError::Revoked);
         }
         Ok(())
@@ -162,7 +216,8 @@ impl TokenVerifier {
         let data = jsonwebtoken::decode::<Claims>(token, &key.decoding, &validation)
             .map_err(|e| translate(&e))?;
         judge_claims(&data.claims)?;
-        Ok(VerifiedToken { claims: data.claims })
+        let kid = header.kid.unwrap_or_default();
+        Ok(VerifiedToken { claims: data.claims, kid })
     }
 }
 

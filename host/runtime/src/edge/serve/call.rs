@@ -84,7 +84,8 @@ impl Served {
     ) -> Result<Self, Box<CallReply>> {
         let function = host.served_function();
         let input = input_bytes(&request);
-        let ask = Ask { caller, key, function, id: None, timeout: None, input, parent: None };
+        let (id, timeout, parent, candidate) = (None, None, None, None);
+        let ask = Ask { caller, key, function, id, timeout, input, parent, candidate };
         let started = host.start(ask, Output::collected()).await?;
         let running = Arc::clone(&started.running);
         let (send, head) = oneshot::channel();

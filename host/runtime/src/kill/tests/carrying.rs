@@ -63,7 +63,7 @@ async fn the_interrupt_comes_after_every_call_is_cut() {
     let envelope = signed(&order(1, "everything"), &[&house.ada]).to_json();
     let seen = Arc::clone(&cuts);
     let interrupt = move || assert_eq!(seen.load(Ordering::SeqCst), 10);
-    open.kills.take(&envelope, || running, interrupt).await.unwrap();
+    open.kills.take(&envelope, Came::Submitted, || running, interrupt).await.unwrap();
 }
 
 #[tokio::test]
@@ -75,7 +75,7 @@ async fn the_running_calls_are_asked_for_after_new_starts_are_stopped() {
         assert!(open.stops(&subject("acme/csv")));
         Vec::new()
     };
-    open.kills.take(&envelope, running, || {}).await.unwrap();
+    open.kills.take(&envelope, Came::Submitted, running, || {}).await.unwrap();
 }
 
 #[test]

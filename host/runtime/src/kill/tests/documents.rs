@@ -16,7 +16,7 @@ async fn what_no_operator_signed_changes_nothing() {
     let refused = open.take(&other, Vec::new()).await.unwrap_err();
     assert_eq!(refused.code(), Code::KillMalformed);
     let long = vec![b' '; 65 * 1024];
-    let refused = open.kills.take(&long, Vec::new, || {}).await.unwrap_err();
+    let refused = open.kills.take(&long, Came::Submitted, Vec::new, || {}).await.unwrap_err();
     assert_eq!(refused.code(), Code::KillMalformed);
     assert!(open.kills.list().is_empty());
     assert!(house.stored().is_empty());
@@ -33,7 +33,7 @@ async fn a_signed_order_with_any_byte_changed_is_refused_or_is_the_same_order() 
         for mask in [0x01, 0x20] {
             let mut changed = bytes.clone();
             changed[at] ^= mask;
-            if open.kills.take(&changed, Vec::new, || {}).await.is_ok() {
+            if open.kills.take(&changed, Came::Submitted, Vec::new, || {}).await.is_ok() {
                 let orders: Vec<_> = open.kills.list().into_iter().map(|v| v.order).collect();
                 assert_eq!(orders, std::slice::from_ref(&original), "byte {at}");
             }

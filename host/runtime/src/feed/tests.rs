@@ -1,0 +1,10 @@
+//! What the host's side of the feed promises, against a loopback server that signs real documents.
+
+mod calls;
+mod desk;
+mod disk;
+mod follow;
+mod fresh;
+mod joining;
+mod server;
+mod upward;
