@@ -6,5 +6,6 @@ mod disk;
 mod follow;
 mod fresh;
 mod joining;
+mod secrets;
 mod server;
 mod upward;

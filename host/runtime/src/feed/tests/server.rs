@@ -59,6 +59,13 @@ pub(super) struct Content {
     nonces: Vec<String>,
     pub(super) asked_whole: u32,
     leases: Vec<HostLease>,
+    /// Values of secrets by their names, with their versions.
+    pub(super) values: BTreeMap<String, (u64, String)>,
+    sealing_key: Vec<u8>,
+    /// How many values were sent.
+    pub(super) sent: u32,
+    /// Whether values are not to be had yet.
+    pub(super) withheld: bool,
 }
 
 pub(super) struct TestServer {
@@ -88,6 +95,10 @@ impl TestServer {
             nonces: Vec::new(),
             asked_whole: 0,
             leases: Vec::new(),
+            values: BTreeMap::new(),
+            sealing_key: Vec::new(),
+            sent: 0,
+            withheld: false,
         };
         let this = Arc::new(Self {
             key: KeyPair::generate().unwrap(),

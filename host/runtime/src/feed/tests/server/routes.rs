@@ -17,12 +17,13 @@ use soma_capsule::dsse::Envelope;
 use soma_capsule::key::PublicKey;
 use soma_policy::feed::{
     Batch, Enrol, Enrolled, FeedHead, Heartbeat, HostLease, HostProof, HostReport, LeaseAnswer,
-    LeaseWish, LeaseWishes, PROOF_HEADER, kind,
+    LeaseWish, LeaseWishes, PROOF_HEADER, SecretAsk, Secrets, kind,
 };
 use soma_policy::price::Terms;
 use soma_policy::{Currency, Digest, LeaseId, Money};
 
 use super::{AT, DEPLOYMENT, Mode, TOKEN, TestServer};
+use crate::feed::secrets::fixture::{place, sealed};
 
 type Server = State<Arc<TestServer>>;
 
@@ -37,6 +38,7 @@ pub(super) fn all(server: Arc<TestServer>) -> Router {
         .route("/v1/feed/epoch", get(epoch))
         .route("/v1/feed/components/{*path}", get(file))
         .route("/v1/feed/leases", post(leases))
+        .route("/v1/feed/secrets", post(secrets))
         .route("/v1/kill-orders", post(upward))
         .route("/v1/feed/kill-receipts", post(upward))
         .with_state(server)
@@ -49,7 +51,9 @@ async fn join(State(server): Server, headers: HeaderMap, body: Bytes) -> Respons
     }
     let enrol: Enrol = serde_json::from_slice(&body).unwrap();
     let key = STANDARD.decode(&enrol.signing_key).unwrap();
-    assert_eq!(STANDARD.decode(&enrol.sealing_key).unwrap().len(), 32);
+    let sealing_key = STANDARD.decode(&enrol.sealing_key).unwrap();
+    assert_eq!(sealing_key.len(), 32);
+    server.content.lock().sealing_key = sealing_key;
     server.content.lock().host = Some(PublicKey::from_spki_der(&key).unwrap());
     let enrolled = Enrolled {
         deployment: DEPLOYMENT.to_owned(),
@@ -205,6 +209,30 @@ async fn leases(
     let host = read_host(&headers);
     let answer = LeaseAnswer { host, leases, recalls: Vec::new(), refused: Vec::new() };
     server.signed(kind::LEASES, &answer, false)
+}
+
+async fn secrets(
+    State(server): Server,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    if let Err(refused) = server.proven(&method, &uri, &headers, &body) {
+        return refused;
+    }
+    let asks: Vec<SecretAsk> = serde_json::from_slice(&body).unwrap();
+    let host = read_host(&headers);
+    let mut content = server.content.lock();
+    let mut sent = Vec::new();
+    for ask in asks.iter().filter(|_| !content.withheld) {
+        let Some((version, value)) = content.values.get(ask.name.as_str()) else { continue };
+        let at = place(ask.name.as_str());
+        sent.push(sealed(&content.sealing_key, host, &at, *version, value.as_bytes()));
+    }
+    content.sent += u32::try_from(sent.len()).unwrap();
+    drop(content);
+    server.signed(kind::SECRETS, &Secrets { host, secrets: sent }, false)
 }
 
 async fn upward(
