@@ -158,10 +158,7 @@ impl PlatformUnit {
         let Some((author, offer)) = self.offer(&capsule, &facts.offer).await? else {
             return Ok(None);
         };
-        let first =
-            "SELECT MIN(made_ms) AS first_ms FROM revisions WHERE org = $1 AND capsule = $2";
-        let row = self.tx.one(first, binds![facts.org.as_str(), &capsule.to_string()]).await?;
-        let accepted = row.map(|row| row.maybe_time("first_ms")).transpose()?.flatten();
+        let accepted = self.first_accepted(&facts.org, &capsule).await?;
         let installed = self.installation(&key).await?;
         let candidate = installed.as_ref().and_then(|row| row.it.record().candidate.as_ref());
         let gated = candidate.is_some_and(|it| it.revision.number == facts.revision);
