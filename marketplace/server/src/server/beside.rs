@@ -71,7 +71,9 @@ mod tests {
             assert_eq!((taken.role, taken.made_by.as_str()), (HostRole::Host, "process"));
             assert_eq!(unit.take_enrolment(&hash, server.now()).await.unwrap(), None);
             drop(unit);
+            let late = server.enrolment().await.unwrap();
             clock.advance_ms(LIVES.0 + 1);
+            let hash = crate::identity::secret_hash(late.expose());
             let mut unit = server.store.platform(PlatformScope::of("test")).await.unwrap();
             assert_eq!(unit.take_enrolment(&hash, server.now()).await.unwrap(), None);
         }

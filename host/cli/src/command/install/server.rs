@@ -199,7 +199,7 @@ mod tests {
     fn a_name_is_a_capsule_and_a_file_is_a_file() {
         assert!(named("acme/csv").is_some() && named("acme/csv@^1.2").is_some());
         assert!(named("csv.wasm").is_none() && named("./a/csv.wasm").is_none());
-        assert!(named("acme/csv@x").is_none());
+        assert!(named("acme/csv@^^").is_none());
     }
 
     #[test]
