@@ -17,10 +17,6 @@ use crate::{Currency, Money};
 /// One line of a journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", content = "body", rename_all = "kebab-case")]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "an entry is written as soon as it is made, never kept in numbers"
-)]
 pub enum JournalEntry {
     /// The host began to run.
     Boot(BootRecord),

@@ -77,7 +77,7 @@ impl Feed {
             tracing::error!(%error, "what was kept of the feed is not used");
             Held::nothing()
         }));
-        let known = known && !(held.is_nothing() && !stored.batches.is_empty());
+        let known = known && (!held.is_nothing() || stored.batches.is_empty());
         Ok(Self {
             signed,
             host: home.identity().host,

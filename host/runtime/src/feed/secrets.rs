@@ -88,6 +88,9 @@ pub(crate) struct FeedSecrets {
     wanted: watch::Sender<Option<Wanted>>,
 }
 
+/// A value with its version.
+type Versioned = (u64, Zeroizing<Vec<u8>>);
+
 impl FeedSecrets {
     /// What an earlier run left. A file that does not open is erased: it is asked for again.
     ///
@@ -207,7 +210,7 @@ impl FeedSecrets {
     }
 
     /// Version and value of a file; none if it is not there or does not open at this place.
-    fn read(&self, place: &Place) -> Result<Option<(u64, Zeroizing<Vec<u8>>)>, HomeError> {
+    fn read(&self, place: &Place) -> Result<Option<Versioned>, HomeError> {
         let limit = (VALUE_BYTES_MAX + AROUND) as u64;
         let Some(sealed) = home::read_if_there(&self.path(place), limit)? else { return Ok(None) };
         let Some(mut whole) = self.sealing.open(&bound_to(place), &sealed) else { return Ok(None) };

@@ -79,8 +79,12 @@ impl Host {
 
     fn cut_where(&self, concerned: impl Fn(&Running) -> bool, why: Cut) {
         let running = self.calls.running();
-        let cut = running.iter().filter(|call| concerned(call)).map(|call| call.cut(why)).count();
-        if cut > 0 {
+        let mut any = false;
+        for call in running.iter().filter(|call| concerned(call)) {
+            call.cut(why);
+            any = true;
+        }
+        if any {
             self.components.engine().increment_epoch();
         }
     }

@@ -16,8 +16,8 @@ use utoipa_axum::routes;
 use super::problem::Problem;
 use super::{
     accounts, audit, bootstrap, capsules, environments, factor, feed, guard, hosts, installations,
-    invitations, issuer, kills, members, money, namespaces, openapi, orgs, reviews, revocations, secrets,
-    session, status, submissions, users,
+    invitations, issuer, kills, members, money, namespaces, openapi, orgs, reviews, revocations,
+    secrets, session, status, submissions, users,
 };
 use crate::server::Server;
 

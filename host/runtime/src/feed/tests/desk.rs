@@ -244,6 +244,7 @@ impl Desk {
 
     fn options(&self) -> HostOptions {
         HostOptions {
+            mapped_only: false,
             server: Some(self.joined.clone()),
             home: self.home(),
             clock: self.clock.clone(),

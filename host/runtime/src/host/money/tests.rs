@@ -148,6 +148,7 @@ fn open(folder: &tempfile::TempDir, server: Server) -> Arc<Host> {
         own: Vec::new(),
         guest_threads: 1,
         loopback: Vec::new(),
+        mapped_only: false,
         server: Some(server),
     })
     .unwrap()
