@@ -17,6 +17,7 @@ mod change;
 mod channel;
 mod document;
 mod host;
+mod payload;
 mod review;
 mod risk;
 mod state;
@@ -30,6 +31,7 @@ pub use channel::{
 };
 pub use document::{Batch, EpochRaise, Heartbeat, Item, ReleaseApproval, Snapshot, kind};
 pub use host::{CheckResult, Enrol, Enrolled, HostProof, HostReport, HostRole, NotRunning};
+pub use payload::payload_text;
 pub use review::{Noticed, Passport, Reached, ReviewJob, Scenario, Watched};
 pub use risk::RiskClass;
 pub use state::{

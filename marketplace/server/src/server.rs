@@ -14,6 +14,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use serde_json::Value;
 use soma_capsule::KeyPair;
+use soma_policy::feed;
 use soma_policy::{CallId, OrgId, Timestamp, canonical};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -234,7 +235,7 @@ impl Server {
             stream,
             topic,
             subject: subject.to_string(),
-            payload: canonical_text(payload),
+            payload: feed::payload_text(payload).unwrap_or_else(|_| "{}".to_owned()),
             at: self.now(),
         }
     }

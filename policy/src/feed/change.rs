@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::payload::Narrow;
 use crate::canonical;
 use crate::id::{Digest, Timestamp};
 use crate::receipt::FeedPosition;
@@ -101,6 +102,8 @@ pub struct Change {
     /// When it was made.
     pub at: Timestamp,
     /// What the subject is now; null when it is gone.
+    #[serde(serialize_with = "super::payload::serialize")]
+    #[schemars(with = "Value")]
     pub payload: Value,
     /// Which.
     pub subject: String,
@@ -116,7 +119,7 @@ struct Link<'a> {
     epoch: u64,
     #[serde(with = "decimal")]
     n: u64,
-    payload: &'a Value,
+    payload: Narrow<'a>,
     prev: Digest,
     subject: &'a str,
     topic: Topic,
@@ -153,7 +156,8 @@ impl FeedHead {
     pub fn after(&self, change: &Change) -> Result<Self, ChainFault> {
         let n = self.n.checked_add(1).ok_or(ChainFault::Full)?;
         let Change { at, ref payload, ref subject, topic } = *change;
-        let link = Link { at, epoch: self.epoch, n, payload, prev: self.hash, subject, topic };
+        let (payload, prev) = (Narrow(payload), self.hash);
+        let link = Link { at, epoch: self.epoch, n, payload, prev, subject, topic };
         let hash = canonical::digest(&link).map_err(|_| ChainFault::Form(n))?;
         Ok(Self { epoch: self.epoch, hash, n })
     }

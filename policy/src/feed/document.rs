@@ -63,6 +63,8 @@ impl Batch {
 #[serde(deny_unknown_fields)]
 pub struct Item {
     /// What it is.
+    #[serde(serialize_with = "super::payload::serialize")]
+    #[schemars(with = "Value")]
     pub payload: Value,
     /// Which.
     pub subject: String,

@@ -67,6 +67,21 @@ fn topics_read_back_as_they_are_written() {
     assert_eq!(Topic::named("topic"), None);
 }
 
+#[test]
+fn a_state_is_read_from_a_signed_document_as_its_type_wrote_it() {
+    let state = json!({ "schema": 1, "below": -3, "wide": "18446744073709551615", "list": [4_294_967_295_u32] });
+    let text = payload_text(&state).unwrap();
+    assert_eq!(
+        text,
+        r#"{"below":-3,"list":[4294967295],"schema":1,"wide":"18446744073709551615"}"#
+    );
+    let it = Change { payload: state.clone(), ..change(1) };
+    let bytes = crate::canonical::to_vec(&it).unwrap();
+    let read: Change = serde_json::from_slice(&bytes).unwrap();
+    assert_eq!(read.payload, state);
+    assert!(payload_text(&json!(0.5)).is_err());
+}
+
 proptest! {
     #[test]
     fn however_a_feed_is_cut_into_batches_it_leads_to_one_head(count in 1_u64..40, cut in 0_usize..40) {

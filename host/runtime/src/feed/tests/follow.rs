@@ -20,7 +20,9 @@ async fn what_the_server_says_is_fetched_verified_and_runs_at_its_place() {
     let host = desk.open();
     applied(&host, head).await;
     let snapshot = host.snapshot();
-    let running = snapshot.running(&key("answer")).unwrap();
+    let problems = snapshot.entry(&key("answer")).map(|entry| &entry.problems);
+    let running = snapshot.running(&key("answer"));
+    let running = running.unwrap_or_else(|| panic!("{problems:?}"));
     assert_eq!((running.revision, running.digest), (7, capsule.digest));
     assert_eq!((running.offer, running.price), (Digest::of(b"offer"), None));
     assert_eq!(snapshot.position, head.position());

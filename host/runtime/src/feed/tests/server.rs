@@ -195,10 +195,10 @@ impl TestServer {
         uri: &Uri,
         headers: &HeaderMap,
         body: &[u8],
-    ) -> Result<(), Response> {
+    ) -> Result<(), Box<Response>> {
         let mut content = self.content.lock();
         if content.mode == Mode::Down {
-            return Err(StatusCode::SERVICE_UNAVAILABLE.into_response());
+            return Err(Box::new(StatusCode::SERVICE_UNAVAILABLE.into_response()));
         }
         let host = content.host.clone().unwrap();
         let header = URL_SAFE_NO_PAD.decode(headers.get(PROOF_HEADER).unwrap()).unwrap();
@@ -212,7 +212,7 @@ impl TestServer {
             && proof.deployment == DEPLOYMENT
             && !content.nonces.contains(&proof.nonce);
         content.nonces.push(proof.nonce);
-        if fits { Ok(()) } else { Err(StatusCode::UNAUTHORIZED.into_response()) }
+        if fits { Ok(()) } else { Err(Box::new(StatusCode::UNAUTHORIZED.into_response())) }
     }
 }
 

@@ -72,7 +72,7 @@ async fn feed(
     Query(query): Query<HashMap<String, String>>,
 ) -> Response {
     if let Err(refused) = server.proven(&method, &uri, &headers, b"") {
-        return refused;
+        return *refused;
     }
     let here = query.get("n").map(|n| FeedHead {
         epoch: query["epoch"].parse().unwrap(),
@@ -139,7 +139,7 @@ async fn beat(
     body: Bytes,
 ) -> Response {
     if let Err(refused) = server.proven(&method, &uri, &headers, &body) {
-        return refused;
+        return *refused;
     }
     let report: HostReport = serde_json::from_slice(&body).unwrap();
     let (head, mode) = {
@@ -185,7 +185,7 @@ async fn leases(
     body: Bytes,
 ) -> Response {
     if let Err(refused) = server.proven(&method, &uri, &headers, &body) {
-        return refused;
+        return *refused;
     }
     let wishes: LeaseWishes = serde_json::from_slice(&body).unwrap();
     let terms = Terms::free(Currency::EUR).digest().unwrap();
@@ -219,7 +219,7 @@ async fn secrets(
     body: Bytes,
 ) -> Response {
     if let Err(refused) = server.proven(&method, &uri, &headers, &body) {
-        return refused;
+        return *refused;
     }
     let asks: Vec<SecretAsk> = serde_json::from_slice(&body).unwrap();
     let host = read_host(&headers);
@@ -243,7 +243,7 @@ async fn upward(
     body: Bytes,
 ) -> Response {
     if let Err(refused) = server.proven(&method, &uri, &headers, &body) {
-        return refused;
+        return *refused;
     }
     let count = {
         let mut content = server.content.lock();
