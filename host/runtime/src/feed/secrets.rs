@@ -129,8 +129,12 @@ impl FeedSecrets {
         if !self.contains(place) {
             return Ok(None);
         }
-        let sealed = || HomeError::Sealed { path: self.path(place) };
-        self.read(place)?.map(|(_, value)| value).ok_or_else(sealed).map(Some)
+        match self.read(place)? {
+            Some((_, value)) => Ok(Some(value)),
+            // It may have been erased since.
+            None if !self.contains(place) => Ok(None),
+            None => Err(HomeError::Sealed { path: self.path(place) }),
+        }
     }
 
     /// Erases what is not wanted any more; says what is to be asked for.
