@@ -148,7 +148,7 @@ async fn whoever_is_too_far_behind_takes_everything() {
     let host = desk.open();
     applied(&host, desk.server.head()).await;
     assert_eq!((revision_of(&host, "answer"), revision_of(&host, "more")), (None, Some(1)));
-    assert_eq!(desk.server.content.lock().asked_whole, 2);
+    assert!(desk.server.content.lock().asked_whole >= 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -86,7 +86,7 @@ on_both_databases! {
         let seen = stall.stage.get(&format!("/v1/submissions/{id}"), &stall.acme.token).await.expect(200);
         assert_eq!(seen["findings"][0]["code"], "SOMA-F011", "{seen}");
         // A grave finding is passed with a reason or not at all.
-        stall.review(&id, &json!({ "decision": "approve" })).await.refused(403, "SOMA-S020");
+        stall.review(&id, &json!({ "decision": "approve" })).await.refused(422, "SOMA-S019");
     }
 
     async fn only_the_review_host_that_took_it_hands_in_and_only_what_it_signed(database: TestDatabase) {
