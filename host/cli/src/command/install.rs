@@ -24,7 +24,7 @@ use crate::spec::{Expanded, bind_secret, expand, to_text};
     after_help = "Example:\n  soma install acme/csv@^1.2\n  soma install csv.wasm\n  soma install github.wasm --as issues --budget \"5.00 EUR/day\" --without kv.cache --secret token=github-readonly\n  soma install github.wasm --dry-run"
 )]
 pub(crate) struct Install {
-    /// PUBLISHER/NAME[@RANGE] of the marketplace; or a component file with its bundle beside it, an OCI layout
+    /// `PUBLISHER/NAME[@RANGE]` of the marketplace; or a component file with its bundle beside it, an OCI layout
     /// folder, or a digest in the store
     #[arg(value_name = "NAME|FILE|REF")]
     reference: String,
