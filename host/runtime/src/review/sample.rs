@@ -38,7 +38,7 @@ impl Samples<'_> {
             return first.clone();
         }
         for any in ["anyOf", "oneOf"] {
-            // The last one: in an option it is the value, in a variant it is as good as any.
+            // In an option this is the value; in a variant the first is as good as any.
             if let Some(part) = schema.get(any).and_then(Value::as_array).and_then(|all| pick(all))
             {
                 return self.sample(part, depth + 1);
