@@ -17,6 +17,7 @@ mod all {
     mod hostile;
     mod library;
     mod logs;
+    mod marketplace;
     mod operators;
     mod platform;
     mod range;

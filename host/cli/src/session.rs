@@ -99,6 +99,22 @@ impl<'a> Door<'a> {
         Ok(true)
     }
 
+    /// How the home's own person logs in, at the home's own server.
+    pub(crate) fn own(&self) -> Result<Option<Credentials>, Failure> {
+        match self.is_of_home() {
+            true => Credentials::load(&self.context.home()?),
+            false => Ok(None),
+        }
+    }
+
+    /// Logs in as the home's own person, and keeps what that gives in the home.
+    pub(crate) async fn log_in_at_home(&self, body: &Value) -> Result<Kept, Failure> {
+        let store = self.store_of_home()?.unwrap_or(self.store_of_user()?);
+        let _lock = store.lock()?;
+        let entered = self.post("/v1/auth/login", body).await?;
+        self.keep(&store, &entered)
+    }
+
     /// Logs in, and keeps what that gives.
     pub(crate) async fn log_in(&self, body: &Value) -> Result<Kept, Failure> {
         let entered = self.post("/v1/auth/login", body).await?;
@@ -169,7 +185,12 @@ impl<'a> Door<'a> {
         let home = self.context.home()?;
         let Some(own) = Credentials::load(&home)? else { return Ok(None) };
         let body = json!({ "login": own.login, "password": own.password, "org": org });
-        let entered = self.post("/v1/auth/login", &body).await?;
+        let entered = self.post("/v1/auth/login", &body).await.map_err(|failure| {
+            match failure.code() == Some(Code::SecondFactor) {
+                true => failure.fix(format!("SOMA_TOTP=… soma login --org {org}")),
+                false => failure,
+            }
+        })?;
         Ok(Some(self.keep(&store, &entered)?.token))
     }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod budget;
+pub(crate) mod treasury;
 
 use clap::ValueEnum;
 

@@ -11,6 +11,7 @@ use crate::context::{Context, Place};
 use crate::failure::Failure;
 use crate::output::{Report, Table};
 use crate::run::block_on;
+use crate::session::Door;
 
 /// List installations
 #[derive(Debug, clap::Args)]
@@ -22,11 +23,8 @@ pub(crate) struct List {
 
 impl List {
     pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
-        let client = context.client()?;
-        let access = Access::new(&self.place, &[Scope::ReadCalls]);
-        let asked = block_on(client.get("/v1/installations", &access));
-        let items = match asked {
-            Ok(answer) => items_of(&answer).into_iter().map(of_server).collect(),
+        let items = match self.asked(context) {
+            Ok(items) => items,
             Err(failure) if failure.code() == Some(Code::HostUnreachable) => {
                 let items = self.files_of_home(context)?;
                 context.out.note("no host is running: these are the files of the home");
@@ -40,6 +38,21 @@ impl List {
             json!({ "items": items }),
             text,
         ))?)
+    }
+
+    /// Whoever keeps the installations: the server, or a host that joined none.
+    fn asked(&self, context: &Context) -> Result<Vec<Value>, Failure> {
+        if Door::new(context, &context.base()?)?.is_open_for(&self.place.tenant)? {
+            let server = context.server(&self.place.tenant)?;
+            let listed = block_on(async {
+                server.placed(&self.place, &["org:read"]).await?.list("/v1/installations").await
+            })?;
+            return Ok(listed.into_iter().map(of_server).collect());
+        }
+        let access = Access::new(&self.place, &[Scope::ReadCalls]);
+        let answer = block_on(context.client()?.get("/v1/installations", &access))?;
+        // A token that was given may be a server's.
+        Ok(items_of(&answer).into_iter().map(of_server).collect())
     }
 
     fn files_of_home(&self, context: &Context) -> Result<Vec<Value>, Failure> {

@@ -22,7 +22,7 @@ const TOTP: &str = "SOMA_TOTP";
     after_help = "Example:\n  soma login ada --org acme --host https://soma.example.org\n  soma login ada --invited          (take an invitation; its code is asked for)\n  soma login --step-up --org platform\n  soma login --add-factor\n\nSOMA_PASSWORD, SOMA_TOTP and SOMA_CODE answer what would be asked."
 )]
 pub(crate) struct Login {
-    /// The login name; by default the system's user
+    /// The login name; by default the owner of the home whose server it is, else the system's user
     login: Option<String>,
     /// The org that the session is for; may be left out by who belongs to one only
     #[arg(long, value_name = "ORG")]
@@ -42,6 +42,9 @@ pub(crate) struct Login {
     /// Add an authenticator as second factor
     #[arg(long, group = "how")]
     add_factor: bool,
+    /// Confirm the authenticator that was added by a script, with its first code
+    #[arg(long, group = "how")]
+    confirm_factor: bool,
     /// Remove it, with its recovery codes
     #[arg(long, group = "how")]
     remove_factor: bool,
@@ -63,9 +66,13 @@ impl Login {
     pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
         let base = context.base()?;
         let door = Door::new(context, &base)?;
-        if self.add_factor || self.remove_factor {
-            let org = self.org.clone().map_or_else(|| "local".parse(), Ok)?;
-            return factor::change(context, &org, self.add_factor);
+        let factor = [
+            (self.add_factor, factor::begin as fn(&Context, &OrgId) -> Result<(), Failure>),
+            (self.confirm_factor, factor::confirm),
+            (self.remove_factor, factor::remove),
+        ];
+        if let Some((_, change)) = factor.into_iter().find(|(asked, _)| *asked) {
+            return change(context, &self.org.clone().map_or_else(|| "local".parse(), Ok)?);
         }
         let kept = if self.step_up {
             block_on(self.step_up(&door))?
@@ -83,15 +90,24 @@ impl Login {
 
     /// Somebody who has an account.
     fn known(&self, door: &Door<'_>) -> Result<Kept, Failure> {
-        let mut body = json!({ "login": self.name(), "password": secret(PASSWORD, "password")? });
+        // Whoever can read the home of this server is its own person, unless they say who they are.
+        let own = if self.login.is_none() { door.own()? } else { None };
+        let enter = |body: &Value| match &own {
+            Some(_) => block_on(door.log_in_at_home(body)),
+            None => block_on(door.log_in(body)),
+        };
+        let mut body = match &own {
+            Some(own) => json!({ "login": own.login, "password": own.password }),
+            None => json!({ "login": self.name(), "password": secret(PASSWORD, "password")? }),
+        };
         set(&mut body, "org", self.org.as_ref().map(ToString::to_string));
         set(&mut body, "environment", self.environment.as_ref().map(ToString::to_string));
         let field = self.factor_field();
         set(&mut body, field, given(TOTP));
-        match block_on(door.log_in(&body)) {
+        match enter(&body) {
             Err(failure) if wants_factor(&failure) && given(TOTP).is_none() && can_ask() => {
                 set(&mut body, field, Some(secret(TOTP, "code of the second factor")?));
-                block_on(door.log_in(&body))
+                enter(&body)
             }
             ended => ended,
         }

@@ -4,13 +4,15 @@ use soma_capsule::analyse;
 use soma_host::home::Home;
 use soma_host::installations::Snapshot;
 
-/// `soma call csv to-json -a text=…`, or how to get that far.
+/// `soma call csv to-json -a text=…`, or how to get that far: from the marketplace by a host that joined.
 pub(crate) fn next(home: &Home, snapshot: &Snapshot) -> String {
+    let joined = home.server().is_ok_and(|server| server.is_some());
     let mut running: Vec<_> =
         snapshot.entries().filter_map(|entry| entry.running.as_ref()).collect();
     running.sort_by_key(|installation| installation.key.to_string());
     let Some(first) = running.first() else {
-        return "soma install FILE.wasm".to_owned();
+        let from = if joined { "soma search" } else { "soma install FILE.wasm" };
+        return from.to_owned();
     };
     let id = &first.key.id;
     let package = home.store().get(&first.digest).ok().flatten();

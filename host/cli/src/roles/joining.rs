@@ -13,6 +13,9 @@ use super::together::Beside;
 use crate::context::Context;
 use crate::failure::Failure;
 
+/// The address of a host that nobody calls.
+const LISTENS_NOWHERE: &str = "http://127.0.0.1";
+
 /// Joins if that is asked for; says whether the host belongs to the server.
 pub(super) async fn settle(
     context: &Context,
@@ -33,7 +36,7 @@ pub(super) async fn settle(
         }
         None if !join => Ok(false),
         None => {
-            joined(home, beside, host_url).await?;
+            joined(home, beside, host_url, HostRole::Host).await?;
             context
                 .out
                 .note("  the host joined the server: soma search, soma install PUBLISHER/NAME");
@@ -42,11 +45,27 @@ pub(super) async fn settle(
     }
 }
 
-async fn joined(home: &Home, beside: &Beside, host_url: &str) -> Result<(), Failure> {
-    let made = beside.server.enrolment().await.map_err(|error| {
+/// The review host beside a server always belongs to it.
+pub(super) async fn settle_review(home: &Home, beside: &Beside) -> Result<(), Failure> {
+    match home.server()? {
+        Some(known) if known.deployment == beside.server.deployment() => {
+            moved(home, known, &beside.url)
+        }
+        // A review host keeps nothing: one of another deployment is enrolled anew.
+        _ => joined(home, beside, LISTENS_NOWHERE, HostRole::Review).await,
+    }
+}
+
+async fn joined(
+    home: &Home,
+    beside: &Beside,
+    host_url: &str,
+    role: HostRole,
+) -> Result<(), Failure> {
+    let made = beside.server.enrolment(role).await.map_err(|error| {
         Failure::new(Code::StoreDown, Failure::chain(&error)).fix(Code::StoreDown.entry().remedy)
     })?;
-    let (url, token, role) = (beside.url.as_str(), made.expose(), HostRole::Host);
+    let (url, token) = (beside.url.as_str(), made.expose());
     enrol(home, Joining { url, token, address: host_url, role, region: None }).await?;
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Server, host and gateway in one process: each on threads of its own and on a port of its own, the gateway on
-//! the address that people use. They meet over HTTP, as on many machines.
+//! Server, host, review host and gateway in one process: each on threads of its own, those that listen on a port of
+//! their own, the gateway on the address that people use. They meet over HTTP, as on many machines.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::host::{HostFlags, OpenHost};
-use super::{LAST, asked_to_end, founding, joining, listen, server, telemetry, threads};
+use super::{LAST, asked_to_end, founding, joining, listen, review, server, telemetry, threads};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::gateway::{Gateway, Kept, Plan};
@@ -22,10 +22,11 @@ use crate::gateway::{Gateway, Kept, Plan};
 /// Where the parts behind the gateway listen.
 const INSIDE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// Threads of the three roles.
+/// Threads of the roles.
 struct Threads {
     server: Runtime,
     host: Runtime,
+    review: Runtime,
     gateway: Runtime,
 }
 
@@ -40,12 +41,13 @@ pub(crate) fn run(
     let threads = Threads {
         server: threads("soma-server", Some(2))?,
         host: threads("soma-edge", None)?,
+        review: threads("soma-review", Some(1))?,
         gateway: threads("soma-gateway", Some(2))?,
     };
     let ended = threads.gateway.block_on(all(&threads, flags, context, home, (at, join)));
-    let Threads { server, host, gateway } = threads;
+    let Threads { server, host, review, gateway } = threads;
     // Connections that stay open do not keep the process.
-    for runtime in [gateway, host, server] {
+    for runtime in [gateway, host, review, server] {
         runtime.shutdown_timeout(LAST);
     }
     ended
@@ -66,6 +68,7 @@ async fn all(
         threads.host.spawn(listen(INSIDE)).await.map_err(ended_early)??;
     let host_url = format!("http://{host_address}");
     let joined = joining::settle(context, &home, &beside, (&host_url, join)).await?;
+    let reviewing = start_review(threads, context, &home, &beside, &stop).await?;
     let own = vec![at.ip(), INSIDE.ip()];
     let host = tokio::task::block_in_place(|| OpenHost::open(flags, home, lock, own))?;
     let hosting = start_host(threads, &host, inside, &stop);
@@ -80,7 +83,7 @@ async fn all(
     };
     host.ready(context, &url, &parts)?;
     Gateway::new(plan).serve(listener, stop.cancelled_owned()).await;
-    let hosted = end_of(hosting).await;
+    let hosted = end_of(hosting).await.and(end_of(reviewing).await);
     // The server ends last: what the host still says is heard.
     control.cancel();
     end_of(beside.serving).await.and(hosted)?;
@@ -139,6 +142,22 @@ fn start_host(
         let _all = all.drop_guard();
         crate::edge::serve(inner, listener, behind.cancelled_owned()).await
     })
+}
+
+async fn start_review(
+    threads: &Threads,
+    context: &Context,
+    home: &Home,
+    beside: &Beside,
+    stop: &CancellationToken,
+) -> Result<Served, Failure> {
+    let own = review::home_beside(context, home)?;
+    joining::settle_review(&own, beside).await?;
+    let (watching, behind) = (review::Watching::open(&own)?, stop.child_token());
+    Ok(threads.review.spawn(async move {
+        watching.until(behind).await;
+        Ok(())
+    }))
 }
 
 async fn end_of(role: Served) -> Result<(), Failure> {

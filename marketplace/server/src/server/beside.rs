@@ -38,12 +38,12 @@ impl Server {
     ///
     /// # Errors
     /// When the database does not answer, or the system has no randomness to give.
-    pub async fn enrolment(&self) -> Result<EnrolmentCode, OpenError> {
+    pub async fn enrolment(&self, role: HostRole) -> Result<EnrolmentCode, OpenError> {
         let no_randomness = || OpenError::Keys("the system has no randomness to give".to_owned());
         let code = SecretText::draw().ok_or_else(no_randomness)?;
         let now = self.now();
         let mut unit = self.store.platform(PlatformScope::of("enrolment")).await?;
-        let (role, expires) = (HostRole::Host, now.plus(LIVES));
+        let expires = now.plus(LIVES);
         let made = Enrolment { role, region: None, made_by: ACTOR.to_owned(), expires };
         unit.insert_enrolment(&code.hash(), &made, now).await?;
         let detail = json!({ "role": role, "beside": true });
@@ -63,7 +63,7 @@ mod tests {
     on_both_databases! {
         async fn the_process_lets_one_host_join_and_the_record_says_so(database: TestDatabase) {
             let (server, clock, _) = database.server().await;
-            let code = server.enrolment().await.unwrap();
+            let code = server.enrolment(HostRole::Host).await.unwrap();
             assert!(!format!("{code:?}").contains(code.expose()));
             let hash = crate::identity::secret_hash(code.expose());
             let mut unit = server.store.platform(PlatformScope::of("test")).await.unwrap();
@@ -71,7 +71,7 @@ mod tests {
             assert_eq!((taken.role, taken.made_by.as_str()), (HostRole::Host, "process"));
             assert_eq!(unit.take_enrolment(&hash, server.now()).await.unwrap(), None);
             drop(unit);
-            let late = server.enrolment().await.unwrap();
+            let late = server.enrolment(HostRole::Host).await.unwrap();
             clock.advance_ms(LIVES.0 + 1);
             let hash = crate::identity::secret_hash(late.expose());
             let mut unit = server.store.platform(PlatformScope::of("test")).await.unwrap();

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use soma_policy::Code;
 
 use crate::client::Ask;
 use crate::command::list::word;
@@ -88,7 +89,8 @@ pub(crate) fn told(it: &Value) -> String {
     }
     for finding in list("findings") {
         let of = |name: &str| word(finding.get(name));
-        lines.push(format!("  ! {} {} {}", of("severity"), of("code"), of("evidence")));
+        let meaning = Code::find(&of("code")).map_or("", |code| code.entry().title);
+        lines.push(format!("  ! {} {} {meaning}: {}", of("severity"), of("code"), of("evidence")));
     }
     if !text("reason").is_empty() {
         lines.push(format!("  reason: {}", text("reason")));
@@ -109,7 +111,8 @@ mod tests {
         let text = told(&it);
         assert!(text.contains("acme/x@1.0.0 · in_review · risk 0.412"), "{text}");
         assert!(
-            text.contains("  may reach https://a") && text.contains("! high F003 key"),
+            text.contains("  may reach https://a")
+                && text.contains("! high F003 no bill of materials: key"),
             "{text}"
         );
         assert!(!text.contains('\u{1b}'), "{text}");

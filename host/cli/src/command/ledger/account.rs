@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use soma_policy::{Money, OrgId};
 
+use super::treasury;
 use crate::client::Ask;
 use crate::confirm::Consent;
 use crate::context::{Context, Place};
@@ -28,13 +29,21 @@ const EVENTS: &[Column] = &[
     ("by", "/entered_by"),
     ("at", "/at"),
 ];
-const PAYOUTS: &[Column] = &[
+pub(super) const PAYOUTS: &[Column] = &[
     ("id", "/id"),
     ("org", "/org"),
     ("amount", "/amount"),
     ("state", "/state"),
     ("note", "/note"),
     ("created", "/created"),
+];
+
+const EARNINGS: &[Column] = &[
+    ("day", "/day"),
+    ("earned", "/earned"),
+    ("left", "/left"),
+    ("state", "/state"),
+    ("due", "/due"),
 ];
 
 /// Accounts and what moves them
@@ -45,8 +54,15 @@ pub(crate) enum Account {
     Enter(Enter),
     Refund(Refund),
     Credit(Credit),
+    Earnings(Earnings),
     Payouts(Payouts),
     Payout(Payout),
+    Step(treasury::Step),
+    Export(treasury::Export),
+    Terms(treasury::Terms),
+    Journals(treasury::Journals),
+    Lift(treasury::Lift),
+    Check(treasury::Check),
 }
 
 /// List balances
@@ -111,6 +127,14 @@ pub(crate) struct Credit {
     consent: Consent,
 }
 
+/// List what was earned by day, and when it can be paid out
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  soma account earnings --tenant acme")]
+pub(crate) struct Earnings {
+    #[command(flatten)]
+    place: Place,
+}
+
 /// List payouts
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  soma account payouts --tenant acme")]
@@ -155,6 +179,15 @@ impl Account {
             }
             Self::Events(it) => {
                 rows(context, &it.place, "/v1/billing/events", EVENTS, "soma.account.events.v1")
+            }
+            Self::Step(it) => it.run(context),
+            Self::Export(it) => it.run(context),
+            Self::Terms(it) => it.run(context),
+            Self::Journals(_) => treasury::Journals::run(context),
+            Self::Lift(it) => it.run(context),
+            Self::Check(_) => treasury::Check::run(context),
+            Self::Earnings(it) => {
+                rows(context, &it.place, "/v1/billing/earnings", EARNINGS, "soma.earnings.v1")
             }
             Self::Payouts(it) => {
                 rows(context, &it.place, "/v1/billing/payouts", PAYOUTS, "soma.payouts.v1")

@@ -1,7 +1,7 @@
 //! The names that an organisation publishes under, and the keys that sign for them.
 
 use serde_json::json;
-use soma_policy::PublisherName;
+use soma_policy::{OrgId, PublisherName};
 
 use crate::client::Ask;
 use crate::context::{Context, Place};
@@ -26,10 +26,15 @@ const KEY_BYTES_MAX: u64 = 16 * 1024;
 
 /// Claim a publisher's name, for good
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  soma org claim acme --tenant acme")]
+#[command(
+    after_help = "Example:\n  soma org claim acme --tenant acme\n  soma org claim soma --for acme     (an operator gives a reserved name)"
+)]
 pub(crate) struct Claim {
     /// The name: what stands before the slash
     name: PublisherName,
+    /// Whose it becomes, when an operator gives it; names that are reserved are given so
+    #[arg(long = "for", value_name = "ORG")]
+    owner: Option<OrgId>,
     #[command(flatten)]
     place: Place,
 }
@@ -67,8 +72,11 @@ pub(crate) struct AddKey {
 
 impl Claim {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
-        let ask = Ask::post("/v1/namespaces", &json!({ "namespace": self.name }));
-        let made = block_on(context.server(&self.place.tenant)?.send(ask))?.value;
+        let (server, body) = match &self.owner {
+            Some(org) => (context.platform()?, json!({ "namespace": self.name, "org": org })),
+            None => (context.server(&self.place.tenant)?, json!({ "namespace": self.name })),
+        };
+        let made = block_on(server.send(Ask::post("/v1/namespaces", &body)))?.value;
         Ok(context.out.report(&shown("soma.namespace.v1", made, NAMES))?)
     }
 }

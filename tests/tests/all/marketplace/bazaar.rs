@@ -1,0 +1,104 @@
+//! The people and the place of the stories: a platform whose host joined it, its operator, an author of the org `acme`.
+//! The tenant is `local`, and the operator acts for it.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use serde_json::Value;
+use soma_tests::{Person, Platform, TestHome, guests, platform};
+
+/// Newcomers without a bill of materials come to about 0.3: this operator lets them in without a person.
+const REVIEW: &str = "[review]\nauto_approve = true\nbelow_thousandths = 350\n";
+
+pub(super) struct Bazaar {
+    pub(super) home: TestHome,
+    _platform: Platform,
+    pub(super) operator: Person,
+    pub(super) author: Person,
+}
+
+impl Bazaar {
+    /// Everybody is there and has proven who they are; `acme` may publish under its name.
+    pub(super) async fn open() -> anyhow::Result<Self> {
+        let home = TestHome::new().await?;
+        let own = home.path().join("server.toml");
+        std::fs::write(own, format!("{}{REVIEW}", platform::RATES))?;
+        let platform = Platform::start_with(&home, &["--join"]).await?;
+        let mut operator = Person::owner(&platform);
+        operator.prove("platform").await?;
+        operator.prove("local").await?;
+        let made = operator.reads(&["org", "new", "acme", "--publisher-role"]).await?;
+        let code = made.pointer("/head/code").and_then(Value::as_str).context("no code")?;
+        let folder = home.beside("grace");
+        let mut author = Person::invited(&platform, &folder, "grace", code).await?;
+        author.prove("acme").await?;
+        author.does(&["key", "new", "acme", "--role", "publisher"]).await?;
+        author.does(&["org", "claim", "acme", "--tenant", "acme"]).await?;
+        let public = author.home().join("keys/acme.pub");
+        let public = public.to_string_lossy();
+        author.does(&["org", "key", "acme", &public, "--tenant", "acme"]).await?;
+        Ok(Self { home, _platform: platform, operator, author })
+    }
+
+    /// A library capsule as the author's own: its manifest with other words, built and signed.
+    pub(super) async fn pack(
+        &self,
+        capsule: &str,
+        words: &[(&str, &str)],
+    ) -> anyhow::Result<PathBuf> {
+        let folder = self.home.beside("work");
+        std::fs::create_dir_all(&folder)?;
+        let own = guests::library_folder(capsule).join("capsule.toml");
+        let mut manifest = std::fs::read_to_string(own)?.replace("\"soma/", "\"acme/");
+        for (from, to) in words {
+            anyhow::ensure!(manifest.contains(from), "no {from:?} in the manifest of {capsule}");
+            manifest = manifest.replace(from, to);
+        }
+        std::fs::write(folder.join("capsule.toml"), manifest)?;
+        let packed = folder.join(format!("{capsule}.wasm"));
+        let build = self.author.soma(&["capsule", "build", "--component"])?.within(&folder);
+        let build = build.args([guests::library(capsule)?]).args(["--out"]).args([&packed]);
+        build.succeed().await?;
+        let sign = self.author.soma(&["capsule", "sign"])?.args([&packed]);
+        sign.args(["--key", "acme"]).succeed().await?;
+        Ok(packed)
+    }
+
+    /// Hands it in and waits for what the platform says of it.
+    pub(super) async fn submit(&self, packed: &std::path::Path) -> anyhow::Result<Value> {
+        let packed = packed.to_string_lossy();
+        let made = self.author.reads(&["capsule", "submit", &packed, "--tenant", "acme"]).await?;
+        let id = made.get("submission").and_then(Value::as_str).context("no submission")?;
+        let show = ["review", "show", id, "--tenant", "acme"];
+        self.author
+            .until(&show, |it| !["submitted", "verifying"].contains(&text(it, "/state")))
+            .await
+    }
+
+    /// The same, and it has to be published.
+    pub(super) async fn publish(
+        &self,
+        capsule: &str,
+        words: &[(&str, &str)],
+    ) -> anyhow::Result<()> {
+        let packed = self.pack(capsule, words).await?;
+        let judged = self.submit(&packed).await?;
+        anyhow::ensure!(text(&judged, "/state") == "published", "{judged}");
+        Ok(())
+    }
+
+    /// The ledger is what was metered, and adds up.
+    pub(super) async fn adds_up(&self) -> anyhow::Result<Value> {
+        let checked = self.operator.reads(&["account", "check"]).await?;
+        anyhow::ensure!(checked.get("differing") == Some(&Value::from(0)), "{checked}");
+        Ok(checked)
+    }
+}
+
+pub(super) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+pub(super) fn items(value: &Value) -> &[Value] {
+    value.get("items").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
