@@ -84,9 +84,12 @@ async fn a_wider_version_asks_fails_its_gate_and_is_backed_out() {
     ];
     bazaar.publish("kv-notes", &wider).await.unwrap();
 
-    let diff = operator.reads(&["upgrade", "notes", "--dry-run"]).await.unwrap();
-    assert!(diff["asks"].to_string().contains("8"), "{diff}");
-    let refused = operator.soma(&["upgrade", "notes"]).unwrap().finish().await.unwrap();
+    let diff = operator.reads(&["upgrade", "notes", "--widen", "--dry-run"]).await.unwrap();
+    assert!(diff["asks"].to_string().contains("8 MiB"), "{diff}");
+    // Without a word of the tenant it gets no more than before.
+    let carried = operator.reads(&["upgrade", "notes", "--dry-run"]).await.unwrap();
+    assert_eq!(carried["asks"], json!([]), "{carried}");
+    let refused = operator.soma(&["upgrade", "notes", "--widen"]).unwrap().finish().await.unwrap();
     assert!(refused.code != 0 && refused.stderr.contains("SOMA-S025"), "{refused:?}");
     let gate = [
         "upgrade",

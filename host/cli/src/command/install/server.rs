@@ -64,21 +64,30 @@ impl Install {
         name: &CapsuleName,
         range: &semver::VersionReq,
     ) -> Result<Expanded, Failure> {
-        let page = server.get(&format!("/v1/capsules/{name}")).await?;
-        let version = newest(&page, range).ok_or_else(|| {
-            let what = format!("no published version of {name} is in `{range}`");
-            Failure::new(Code::ReleaseUnknown, what).fix(format!("soma search {name}"))
-        })?;
-        let page = server.get(&format!("/v1/capsules/{name}/versions/{version}")).await?;
-        let facts = facts(&page, name, version)?;
+        let (facts, offer) = release(server, name, range).await?;
         let (tenant, environment) = (self.place.tenant.clone(), self.place.environment.clone());
         let mut expanded = expand(&facts, tenant, environment, &self.without, self.budget)?;
-        expanded.spec.offer = Some(OfferSpec { digest: field(&page, "/offer")? });
+        expanded.spec.offer = Some(offer);
         for binding in &self.secrets {
             bind_secret(&mut expanded.spec, binding)?;
         }
         Ok(expanded)
     }
+}
+
+/// What the newest version in range is, and at which offer.
+pub(crate) async fn release(
+    server: &ServerClient<'_>,
+    name: &CapsuleName,
+    range: &semver::VersionReq,
+) -> Result<(CapsuleFacts, OfferSpec), Failure> {
+    let page = server.get(&format!("/v1/capsules/{name}")).await?;
+    let version = newest(&page, range).ok_or_else(|| {
+        let what = format!("no published version of {name} is in `{range}`");
+        Failure::new(Code::ReleaseUnknown, what).fix(format!("soma search {name}"))
+    })?;
+    let page = server.get(&format!("/v1/capsules/{name}/versions/{version}")).await?;
+    Ok((facts(&page, name, version)?, OfferSpec { digest: field(&page, "/offer")? }))
 }
 
 /// The newest version that can be installed; one that is deprecated only if there is no other.
@@ -110,12 +119,15 @@ fn facts(
     })
 }
 
-fn field<T: serde::de::DeserializeOwned>(page: &Value, pointer: &str) -> Result<T, Failure> {
+pub(crate) fn field<T: serde::de::DeserializeOwned>(
+    page: &Value,
+    pointer: &str,
+) -> Result<T, Failure> {
     let value = page.pointer(pointer).cloned().unwrap_or(Value::Null);
     serde_json::from_value(value).map_err(unfit)
 }
 
-fn unfit(error: serde_json::Error) -> Failure {
+pub(crate) fn unfit(error: serde_json::Error) -> Failure {
     Failure::new(
         Code::HostUnreachable,
         format!("the server's answer is of another version: {error}"),
