@@ -14,7 +14,7 @@ guests: setup ## build the library and the hostile guests for wasm32-wasip2
 	cargo build --workspace
 	@capsules/build.sh $(TARGET)/debug/soma
 
-demo: setup ## sign, run, deny, cut, kill and audit in one screen (release build)
+demo: setup ## sign, run, deny, cut, kill; publish, review, install, back out, settle, refund (release build)
 	cargo build --release -p soma -p soma-tests --bins
 	@tests/env/demo.sh $(TARGET)/release/soma
 

@@ -72,3 +72,5 @@ if [ -n "$receipt" ]; then printf '  receipt '; head -c 240 "$receipt" | tr -d '
 step "7. the record"
 kill "$host" && wait "$host" 2>/dev/null || true
 lines=2 show audit verify
+
+source "$root/tests/env/demo-market.sh"

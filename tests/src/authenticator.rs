@@ -18,10 +18,18 @@ impl Authenticator {
     /// # Errors
     /// If the URI holds no secret in base 32.
     pub fn new(uri: &str) -> anyhow::Result<Self> {
+        Self::after(uri, 0)
+    }
+
+    /// The same, when codes up to a step were shown before.
+    ///
+    /// # Errors
+    /// If the URI holds no secret in base 32.
+    pub fn after(uri: &str, last: u64) -> anyhow::Result<Self> {
         let query = uri.split_once('?').context("no query")?.1;
         let secret = query.split('&').find_map(|pair| pair.strip_prefix("secret="));
         let secret = base32(secret.context("no secret")?).context("the secret is not base 32")?;
-        Ok(Self { secret, last: 0 })
+        Ok(Self { secret, last })
     }
 
     /// The next code that a server takes now: of the step before this one at first, then later ones, up to the next
@@ -29,12 +37,19 @@ impl Authenticator {
     ///
     /// # Errors
     /// If there is none, or the clock stands before 1970.
+    #[expect(clippy::disallowed_methods, reason = "an authenticator has a clock of its own")]
     pub fn code(&mut self) -> anyhow::Result<String> {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
         let step = (now / STEP_SECONDS - 1).max(self.last + 1);
         anyhow::ensure!(step <= now / STEP_SECONDS + 1, "every code of now was shown");
         self.last = step;
         Ok(self.of(step))
+    }
+
+    /// The step that the last code was of.
+    #[must_use]
+    pub fn last(&self) -> u64 {
+        self.last
     }
 
     fn of(&self, step: u64) -> String {

@@ -143,7 +143,8 @@ async fn an_order_ends_what_runs_freezes_the_name_and_the_tenant_pays_nothing() 
         .does(&["kill", "capsule:acme/stream", "--reason", "drill", "--yes"])
         .await
         .unwrap();
-    assert!(killed.stdout.contains("1"), "{}", killed.stdout);
+    assert!(killed.stdout.starts_with("killed 1 calls in"), "{}", killed.stdout);
+    assert!(killed.stdout.contains("1 of 1 hosts reported"), "{}", killed.stdout);
     let ended = running.wait_with_output().await.unwrap();
     assert_ne!(ended.status.code(), Some(0));
     let refused = operator.soma(&call).unwrap().finish().await.unwrap();

@@ -118,6 +118,10 @@ fn spent(item: &Value) -> String {
     let period = word(item.pointer("/budget/per"));
     match (word(item.get("spent")), limit) {
         (spent, None) => spent,
+        // A server tells it by `soma budget list`.
+        (_, Some(limit)) if item.get("spent").is_none_or(Value::is_null) => {
+            format!("… of {limit} a {period}")
+        }
         (spent, Some(limit)) if spent.is_empty() => format!("0 of {limit} a {period}"),
         (spent, Some(limit)) => format!("{spent} of {limit} a {period}"),
     }

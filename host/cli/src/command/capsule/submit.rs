@@ -85,7 +85,7 @@ pub(crate) fn told(it: &Value) -> String {
     )];
     let list = |name: &str| it.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
     for capability in list("capabilities") {
-        lines.push(format!("  may {}", word(Some(&capability)).trim_start_matches("may ")));
+        lines.push(format!("  {}", word(Some(&capability))));
     }
     for finding in list("findings") {
         let of = |name: &str| word(finding.get(name));

@@ -143,7 +143,9 @@ pub(crate) fn sheet(plan: &Value) -> String {
     let mut lines = vec![format!("{}@{}", word(plan.get("capsule")), word(plan.get("version")))];
     lines.extend(list("granted").iter().map(|it| format!("  {it}")));
     lines.extend(list("changes").iter().map(|it| format!("  {it}")));
-    lines.extend(list("asks").iter().map(|it| format!("  asks: {it}")));
+    // An ask names its changes again: its first line says what kind it is.
+    let first = |it: &String| it.lines().next().unwrap_or_default().to_owned();
+    lines.extend(list("asks").iter().map(|it| format!("  ! {}", first(it))));
     match word(plan.get("price")).as_str() {
         "" => {}
         price => lines.push(format!("  a call costs {price}, and what it uses")),

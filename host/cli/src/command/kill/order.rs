@@ -1,17 +1,22 @@
-//! Sending a signed order to a host, and telling what it did.
+//! Sending a signed order to a host or server, and telling what was done.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::{Value, json};
 use soma_capsule::dsse::Envelope;
 
-use crate::client::Access;
+use crate::client::{Access, Client};
 use crate::command::list::word;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Report, neutral};
 use crate::run::block_on;
+
+/// How long hosts may take to send their receipts, and how often they are looked for.
+const PATIENCE: Duration = Duration::from_secs(5);
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// Sends an order and writes the host's signed receipt beside.
 pub(crate) fn post(context: &Context, access: &Access, envelope: &Envelope) -> Result<(), Failure> {
@@ -27,7 +32,44 @@ pub(crate) fn post(context: &Context, access: &Access, envelope: &Envelope) -> R
         }
         (given, _) => given?,
     };
+    let answer = match answer.get("receipt") {
+        Some(receipt) if receipt.is_null() => collected(context, &client, access, &body, answer),
+        _ => answer,
+    };
     told(context, &answer)
+}
+
+/// A server stops nothing itself: what its hosts did is in the receipts that they send within moments. Whoever may not
+/// read them, or waits for a host that is gone, is told what is known.
+fn collected(
+    context: &Context,
+    client: &Client<'_>,
+    access: &Access,
+    body: &Value,
+    answer: Value,
+) -> Value {
+    let asked = block_on(async {
+        let server = context.platform()?;
+        let hosts = server.list("/v1/hosts").await?;
+        let is = |host: &Value, name: &str, wanted: &str| word(host.get(name)) == wanted;
+        let live = hosts.iter().filter(|it| is(it, "role", "host") && is(it, "state", "live"));
+        let (live, since) = (live.count(), Instant::now());
+        let path = format!("/v1/kill-orders/{}/receipts", word(answer.get("order")));
+        let mut receipts = server.list(&path).await?;
+        while receipts.len() < live && since.elapsed() < PATIENCE {
+            tokio::time::sleep(AGAIN).await;
+            receipts = server.list(&path).await?;
+        }
+        // The same order once more says what came of it.
+        let mut now = client.put(Method::POST, "/v1/kill-orders", access, body).await?;
+        if let Some(fields) = now.as_object_mut() {
+            fields.insert("hosts".to_owned(), json!(live));
+            fields.insert("reported".to_owned(), json!(receipts.len()));
+            fields.insert("receipt".to_owned(), Value::Array(receipts));
+        }
+        Ok::<_, Failure>(now)
+    });
+    asked.unwrap_or(answer)
 }
 
 /// The host that runs from the home, behind its gateway.
@@ -47,6 +89,10 @@ pub(crate) fn told(context: &Context, answer: &Value) -> Result<(), Failure> {
     );
     if let Some(state) = answer.get("state").and_then(Value::as_str).filter(|s| *s != "complete") {
         text.push_str(&format!(" · {}", neutral(state)));
+    }
+    if let Some(hosts) = answer.get("hosts") {
+        let reported = number(answer.get("reported"));
+        text.push_str(&format!(" · {reported} of {} hosts reported", number(Some(hosts))));
     }
     let draining = count(answer.get("draining"));
     if draining > 0 {
@@ -86,9 +132,13 @@ fn number(value: Option<&Value>) -> u64 {
 
 /// The blast radius of a dry run.
 pub(crate) fn radius(value: &Value) -> String {
+    // Which calls run is known to hosts, not to a server.
     let names = ["tenants", "installations", "calls"];
-    let parts: Vec<String> =
-        names.iter().map(|name| format!("{} {name}", count(value.get(*name)))).collect();
+    let parts: Vec<String> = names
+        .iter()
+        .filter(|name| value.get(**name).is_some())
+        .map(|name| format!("{} {name}", count(value.get(*name))))
+        .collect();
     let mut text = format!("would stop {}", parts.join(", "));
     for installation in value.get("installations").and_then(Value::as_array).into_iter().flatten() {
         text.push_str(&format!("\n  {}", neutral(&word(Some(installation)))));
