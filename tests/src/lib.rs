@@ -6,8 +6,10 @@
 
 pub mod authenticator;
 pub mod authority;
+pub mod bazaar;
 pub mod binary;
 pub mod evil;
+pub mod fleet;
 pub mod github;
 pub mod guests;
 pub mod home;

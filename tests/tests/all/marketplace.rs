@@ -1,9 +1,7 @@
 //! From publish to payout over the real `soma up`: everything is done by the commands that people use.
 
-mod bazaar;
-
-use bazaar::{Bazaar, items, text};
 use serde_json::json;
+use soma_tests::bazaar::{Bazaar, items, text};
 
 const PRICE: &str = "[limits]";
 const PRICED: &str = "[price]\nper_call = \"0.0005 EUR\"\n\n[limits]";
@@ -164,4 +162,44 @@ async fn an_order_ends_what_runs_freezes_the_name_and_the_tenant_pays_nothing() 
     bazaar.adds_up().await.unwrap();
     let proof = operator.does(&["audit", "verify", "--server"]).await.unwrap();
     assert!(proof.stdout.starts_with("verified"), "{}", proof.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_joins_late_runs_what_is_installed_and_stops_what_is_stopped() {
+    let bazaar = Bazaar::open().await.unwrap();
+    let operator = &bazaar.operator;
+    bazaar.publish("text", &[]).await.unwrap();
+    operator.does(&["install", "acme/text"]).await.unwrap();
+    let late = bazaar.join("late").await.unwrap();
+    let token = operator.does(&["token", "new", "--can", "call:*"]).await.unwrap();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let call = || async {
+        let url = format!("{}/v1/installations/text/calls/slugify", late.process.url());
+        let call = client.post(url).bearer_auth(token.stdout.trim());
+        let answer = call.json(&json!({ "text": "A b" })).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let (_, said) = until(call, 200).await;
+    assert_eq!(said, "\"a-b\"");
+    let kill = ["kill", "capsule:acme/text", "--reason", "drill", "--yes"];
+    let killed = operator.soma(&kill).unwrap().within(bazaar.home.path());
+    let killed = killed.succeed().await.unwrap().stdout;
+    assert!(killed.contains("2 of 2 hosts reported"), "{killed}");
+    let (status, said) = call().await;
+    assert!(status != 200 && said.contains("SOMA-K0"), "{status} {said}");
+}
+
+/// Asks again until the status is as wanted.
+async fn until<F: Future<Output = (u16, String)>>(
+    ask: impl Fn() -> F,
+    wanted: u16,
+) -> (u16, String) {
+    let deadline = tokio::time::Instant::now() + soma_tests::process::PATIENCE;
+    loop {
+        let said = ask().await;
+        if said.0 == wanted {
+            return said;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{said:?}");
+    }
 }

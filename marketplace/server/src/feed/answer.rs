@@ -100,8 +100,8 @@ impl Server {
                 break;
             }
         }
-        // Documents order topics as the contract lists them, not by their names.
-        items.sort_by(|a, b| (a.topic, &a.subject).cmp(&(b.topic, &b.subject)));
+        // By the bytes of their names, whatever the database's collation is.
+        items.sort_by(|a, b| (a.topic.as_str(), &a.subject).cmp(&(b.topic.as_str(), &b.subject)));
         Ok(Snapshot { deployment: self.deployment.clone(), head, items })
     }
 }

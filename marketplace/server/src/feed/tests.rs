@@ -40,7 +40,10 @@ async fn batch(server: &Server, here: FeedHead) -> Batch {
 
 async fn snapshot(server: &Server, here: Option<FeedHead>) -> Snapshot {
     let bytes = server.feed_from(here, Millis(0)).await.unwrap();
-    open(server, kind::SNAPSHOT, &bytes)
+    let snapshot: Snapshot = open(server, kind::SNAPSHOT, &bytes);
+    // A host takes it in one order only: that of the names.
+    assert!(snapshot.items.is_sorted_by_key(|item| (item.topic.as_str(), item.subject.clone())));
+    snapshot
 }
 
 fn report(head: FeedHead) -> HostReport {

@@ -1,25 +1,33 @@
-//! The people and the place of the stories: a platform whose host joined it, its operator, an author of the org `acme`.
+//! The people and the place of the marketplace's stories: a platform whose host joined it, its operator, an author of the org `acme`.
 //! The tenant is `local`, and the operator acts for it.
 
 use std::path::PathBuf;
 
+use crate::{Person, Platform, TestHome, guests, platform};
 use anyhow::Context;
 use serde_json::Value;
-use soma_tests::{Person, Platform, TestHome, guests, platform};
 
 /// Newcomers without a bill of materials come to about 0.3: this operator lets them in without a person.
 const REVIEW: &str = "[review]\nauto_approve = true\nbelow_thousandths = 350\n";
 
-pub(super) struct Bazaar {
-    pub(super) home: TestHome,
-    _platform: Platform,
-    pub(super) operator: Person,
-    pub(super) author: Person,
+/// A marketplace with an operator, a tenant and an author.
+pub struct Bazaar {
+    /// The platform's home.
+    pub home: TestHome,
+    /// Server, host, review host and gateway.
+    pub platform: Platform,
+    /// Runs the platform, and acts for the tenant `local`.
+    pub operator: Person,
+    /// Publishes as `acme`, from a machine of her own.
+    pub author: Person,
 }
 
 impl Bazaar {
     /// Everybody is there and has proven who they are; `acme` may publish under its name.
-    pub(super) async fn open() -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// If a command fails, or says something else than it should.
+    pub async fn open() -> anyhow::Result<Self> {
         let home = TestHome::new().await?;
         let own = home.path().join("server.toml");
         std::fs::write(own, format!("{}{REVIEW}", platform::RATES))?;
@@ -37,15 +45,14 @@ impl Bazaar {
         let public = author.home().join("keys/acme.pub");
         let public = public.to_string_lossy();
         author.does(&["org", "key", "acme", &public, "--tenant", "acme"]).await?;
-        Ok(Self { home, _platform: platform, operator, author })
+        Ok(Self { home, platform, operator, author })
     }
 
     /// A library capsule as the author's own: its manifest with other words, built and signed.
-    pub(super) async fn pack(
-        &self,
-        capsule: &str,
-        words: &[(&str, &str)],
-    ) -> anyhow::Result<PathBuf> {
+    ///
+    /// # Errors
+    /// If a command fails, or says something else than it should.
+    pub async fn pack(&self, capsule: &str, words: &[(&str, &str)]) -> anyhow::Result<PathBuf> {
         let folder = self.home.beside("work");
         std::fs::create_dir_all(&folder)?;
         let own = guests::library_folder(capsule).join("capsule.toml");
@@ -65,7 +72,10 @@ impl Bazaar {
     }
 
     /// Hands it in and waits for what the platform says of it.
-    pub(super) async fn submit(&self, packed: &std::path::Path) -> anyhow::Result<Value> {
+    ///
+    /// # Errors
+    /// If a command fails, or says something else than it should.
+    pub async fn submit(&self, packed: &std::path::Path) -> anyhow::Result<Value> {
         let packed = packed.to_string_lossy();
         let made = self.author.reads(&["capsule", "submit", &packed, "--tenant", "acme"]).await?;
         let id = made.get("submission").and_then(Value::as_str).context("no submission")?;
@@ -76,11 +86,10 @@ impl Bazaar {
     }
 
     /// The same, and it has to be published.
-    pub(super) async fn publish(
-        &self,
-        capsule: &str,
-        words: &[(&str, &str)],
-    ) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// If a command fails, or says something else than it should.
+    pub async fn publish(&self, capsule: &str, words: &[(&str, &str)]) -> anyhow::Result<()> {
         let packed = self.pack(capsule, words).await?;
         let judged = self.submit(&packed).await?;
         anyhow::ensure!(text(&judged, "/state") == "published", "{judged}");
@@ -88,17 +97,24 @@ impl Bazaar {
     }
 
     /// The ledger is what was metered, and adds up.
-    pub(super) async fn adds_up(&self) -> anyhow::Result<Value> {
+    ///
+    /// # Errors
+    /// If a command fails, or says something else than it should.
+    pub async fn adds_up(&self) -> anyhow::Result<Value> {
         let checked = self.operator.reads(&["account", "check"]).await?;
         anyhow::ensure!(checked.get("differing") == Some(&Value::from(0)), "{checked}");
         Ok(checked)
     }
 }
 
-pub(super) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+/// A text in a document; empty if it is not there.
+#[must_use]
+pub fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
-pub(super) fn items(value: &Value) -> &[Value] {
+/// The items of a list.
+#[must_use]
+pub fn items(value: &Value) -> &[Value] {
     value.get("items").and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
