@@ -26,7 +26,7 @@ test: guests ## all tests, with real servers on loopback
 
 bench: setup ## what Soma costs, against peers and floors (release build; BENCH="gate http" chooses)
 	@tests/env/install.sh bench
-	cargo build --release --workspace --bins --bench decision --bench measures
+	cargo build --release --workspace --bins --bench decision --bench platform --bench measures
 	@tests/env/bench.sh $(TARGET)/release/soma $(BENCH)
 
 lint: ## formatting, clippy, licences, bans, sources, advisories

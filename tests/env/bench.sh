@@ -13,4 +13,6 @@ if [ -d /dev/shm ] && [ -w /dev/shm ]; then
   export TMPDIR
   trap 'rm -rf "$TMPDIR"' EXIT
 fi
-cargo bench --workspace --bench decision --bench measures -- "$@"
+# Each leaves its rows for the report, which the last one makes.
+cargo bench --workspace --bench decision --bench platform -- "$@"
+cargo bench --workspace --bench measures -- "$@"

@@ -1,7 +1,7 @@
 //! What a whole platform costs, over the real `soma up` and further host processes on loopback. The rows go to
 //! `parts/` in the results' folder, from where `measures` takes them into its report. It deliberately judges nothing.
 //!
-//! Words after the options choose groups: `kills first publish overhead`.
+//! Words after the options choose groups: `kills first overhead`.
 
 mod first;
 mod kills;
@@ -21,7 +21,7 @@ fn main() -> anyhow::Result<()> {
         if wanted("kills") {
             kills::run(&mut rows).await?;
         }
-        if wanted("first") || wanted("publish") {
+        if wanted("first") {
             first::run(&mut rows).await?;
         }
         if wanted("overhead") {
