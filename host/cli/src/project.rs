@@ -1,5 +1,7 @@
 //! A capsule's project: its folder, its `capsule.toml`, its build, the file that comes out.
 
+pub(crate) mod sbom;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 

@@ -1,4 +1,4 @@
-//! `soma capsule build`: runs the author's build, embeds the manifest, writes one file.
+//! `soma capsule build`: runs the author's build, embeds the manifest, writes the component and its bill of materials.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::Report;
-use crate::project::{BuildOptions, Project};
+use crate::project::{BuildOptions, Project, sbom};
 
 /// Build the component and put the manifest into it
 #[derive(Debug, clap::Args)]
@@ -32,9 +32,21 @@ impl Build {
         built.refuse_errors(&project)?;
         let path = self.out.unwrap_or_else(|| project.output());
         crate::files::write_whole(&path, &built.component)?;
-        let text = format!("built {} {} (manifest embedded)", path.display(), built.summary());
+        // Who built a component elsewhere knows what is in it.
+        let bill = match self.options.component {
+            Some(_) => None,
+            None => sbom::of(context, &project, &built.digest)?,
+        };
+        let bill = bill.map(|text| (sbom::path_beside(&path), text));
+        if let Some((path, text)) = &bill {
+            crate::files::write_whole(path, text)?;
+        }
+        let with = if bill.is_some() { ", bill of materials beside" } else { "" };
+        let text =
+            format!("built {} {} (manifest embedded{with})", path.display(), built.summary());
         let value = json!({
             "file": path,
+            "sbom": bill.as_ref().map(|(path, _)| path),
             "bytes": built.component.len(),
             "digest": built.digest.to_string(),
             "name": project.manifest().name.to_string(),

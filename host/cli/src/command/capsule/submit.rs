@@ -12,7 +12,7 @@ use crate::command::list::word;
 use crate::context::{Context, Place};
 use crate::failure::Failure;
 use crate::output::{Report, neutral};
-use crate::project::Project;
+use crate::project::{Project, sbom};
 use crate::reference::Found;
 use crate::run::block_on;
 
@@ -26,7 +26,7 @@ const PAPER_BYTES_MAX: u64 = 2 * 1024 * 1024;
 pub(crate) struct Submit {
     /// The component with its bundle beside it; by default what soma capsule build wrote here
     file: Option<PathBuf>,
-    /// The bill of materials: a CycloneDX or SPDX document that names the component
+    /// The bill of materials: a CycloneDX or SPDX document that names the component; by default FILE with .cdx.json
     #[arg(long, value_name = "FILE")]
     sbom: Option<PathBuf>,
     /// The statement of its origin: in-toto, about the component
@@ -50,7 +50,9 @@ impl Submit {
             "component": STANDARD.encode(&package.component),
             "bundle": STANDARD.encode(&package.bundle),
         });
-        for (name, path) in [("sbom", &self.sbom), ("provenance", &self.provenance)] {
+        let beside = Some(sbom::path_beside(&file)).filter(|path| path.exists());
+        let bill = self.sbom.clone().or(beside);
+        for (name, path) in [("sbom", &bill), ("provenance", &self.provenance)] {
             if let (Some(path), Some(fields)) = (path, body.as_object_mut()) {
                 let paper = context.read(path, PAPER_BYTES_MAX)?;
                 fields.insert(name.to_owned(), Value::String(STANDARD.encode(paper)));
