@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what a make target needs, by the ordinary package clients, and says so.
-# Usage: install.sh build|test|lint|bench|coverage. Safe to repeat; what is there is left alone.
+# Usage: install.sh build|test|contract|lint|bench|coverage. Safe to repeat; what is there is left alone.
 # Tools go to one cache folder outside the checkout, by name and version.
 set -euo pipefail
 tools="${XDG_CACHE_HOME:-$HOME/.cache}/soma/tools"
@@ -36,11 +36,30 @@ crate() { # name version
   CARGO_TARGET_DIR="$tools/build" cargo install "$1" --version "=$2" --locked --root "$root" --quiet
 }
 
+# A Python program with exactly the packages of a list, in a folder of its own that is named by the list.
+python() { # name version list
+  local root
+  root="$tools/$1-$2-$(cksum <"$3" | cut -d' ' -f1)"
+  [ -e "$root/complete" ] && return
+  say "installing $1 $2"
+  rm -rf "$root"
+  python3 -m venv "$root" || {
+    echo "install.sh: python3 cannot make a virtual environment here; it takes Python 3.10 or newer with its module venv (Debian: apt-get install python3-venv)" >&2
+    exit 1
+  }
+  "$root/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: -r "$3"
+  touch "$root/complete"
+}
+
 case "${1:-build}" in
   build) wasm_target ;;
   test)
     debian skopeo skopeo
     debian pg_lsclusters postgresql
+    ;;
+  contract)
+    debian pg_lsclusters postgresql
+    python schemathesis 4.32.5 "$(dirname "$0")/contract/requirements.txt"
     ;;
   lint)
     component clippy
@@ -56,5 +75,5 @@ case "${1:-build}" in
     component llvm-tools
     crate cargo-llvm-cov 0.9.1
     ;;
-  *) echo "install.sh: unknown set '$1': build, test, lint, bench or coverage" >&2; exit 2 ;;
+  *) echo "install.sh: unknown set '$1': build, test, contract, lint, bench or coverage" >&2; exit 2 ;;
 esac

@@ -97,7 +97,7 @@ impl Gateway {
                 () = &mut stop => break,
                 accepted = listener.accept() => accepted,
             };
-            let Ok((stream, _)) = accepted else {
+            let Ok((stream, peer)) = accepted else {
                 // Out of descriptors: connections that end make room again.
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 continue;
@@ -106,7 +106,7 @@ impl Gateway {
             let _ = stream.set_nodelay(true);
             let gateway = Arc::clone(&gateway);
             tasks.spawn(async move {
-                connection::serve(stream, gateway).await;
+                connection::serve(stream, peer.ip(), gateway).await;
                 drop(place);
             });
         }

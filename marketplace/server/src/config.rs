@@ -4,10 +4,12 @@
 //! nothing later sees raw text.
 
 mod file;
+mod network;
 
 use std::path::{Path, PathBuf};
 
 use file::RawConfig;
+pub use network::{Network, NetworkError};
 use soma_policy::{Code, explain_serde};
 
 use crate::identity::PasswordCost;
@@ -36,6 +38,8 @@ pub struct ServerConfig {
     pub key_overlap_ms: u64,
     /// Whether people reach the server over TLS: answers then forbid anything else.
     pub tls: bool,
+    /// Proxies in front of the server: what they say of whom they speak for counts for the rates.
+    pub proxies: Vec<Network>,
     /// By what releases and installations are judged.
     pub market: MarketConfig,
 }
@@ -107,6 +111,7 @@ impl ServerConfig {
             rates: Rates::default(),
             key_overlap_ms: 600_000,
             tls: false,
+            proxies: Vec::new(),
             market: MarketConfig {
                 policy: home.join("policy"),
                 advisories: None,

@@ -35,6 +35,7 @@ mod reviews;
 mod revocations;
 mod routes;
 mod secrets;
+mod sender;
 mod serve;
 mod session;
 mod status;

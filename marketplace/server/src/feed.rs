@@ -16,10 +16,11 @@ mod number;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use answer::Place;
+pub(crate) use answer::{Made, Place};
 pub(crate) use epoch::{EpochError, FeedEpoch};
 pub(crate) use number::{change, number};
 
+use bytes::Bytes;
 use soma_capsule::dsse;
 use soma_policy::Code;
 
@@ -40,9 +41,9 @@ pub(crate) enum FeedError {
         "the host has applied what is not in this feed; if the server was restored, raise the epoch"
     )]
     Forked,
-    /// More than one document holds.
-    #[error("the feed's state does not fit into one document")]
-    TooLarge,
+    /// More than hosts read as one document.
+    #[error("a document of {0} bytes is larger than hosts read")]
+    TooLarge(usize),
     /// The server's key.
     #[error("a document could not be signed")]
     Signing,
@@ -54,10 +55,13 @@ impl FeedError {
         match self {
             Self::Store(_) | Self::Behind => Code::StoreDown,
             Self::Forked => Code::FeedForked,
-            Self::TooLarge | Self::Signing => Code::HostFailure,
+            Self::TooLarge(_) | Self::Signing => Code::HostFailure,
         }
     }
 }
+
+/// Largest snapshot: what a host reads at most, about 60,000 installations. All other documents are ordinary ones.
+const SNAPSHOT_BYTES_MAX: usize = 256 << 20;
 
 impl Server {
     /// A document for hosts, signed by the feed key: the envelope as JSON.
@@ -65,9 +69,21 @@ impl Server {
         &self,
         kind: &str,
         document: &T,
-    ) -> Result<Vec<u8>, FeedError> {
+    ) -> Result<Bytes, FeedError> {
+        self.signed_within(kind, document, dsse::ENVELOPE_BYTES_MAX)
+    }
+
+    fn signed_within<T: serde::Serialize>(
+        &self,
+        kind: &str,
+        document: &T,
+        bytes_max: usize,
+    ) -> Result<Bytes, FeedError> {
         let envelope = dsse::sign_document(kind, document, &[&self.feed_key]);
         let bytes = envelope.map_err(|_| FeedError::Signing)?.to_json();
-        if bytes.len() > dsse::ENVELOPE_BYTES_MAX { Err(FeedError::TooLarge) } else { Ok(bytes) }
+        match bytes.len() {
+            length if length > bytes_max => Err(FeedError::TooLarge(length)),
+            _ => Ok(bytes.into()),
+        }
     }
 }

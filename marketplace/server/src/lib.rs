@@ -38,7 +38,7 @@ mod fixture;
 
 pub use audit::{AuditFinding, Verification};
 pub use clock::{Clock, FixedClock, SystemClock};
-pub use config::{ConfigError, MarketConfig, Rates, ServerConfig};
+pub use config::{ConfigError, MarketConfig, Network, NetworkError, Rates, ServerConfig};
 pub use edge::openapi;
 pub use identity::PasswordCost;
 pub use server::{BootstrapCode, EnrolmentCode, OpenError, Server};

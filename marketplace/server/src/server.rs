@@ -26,7 +26,7 @@ pub(crate) use rates::{RateLimiter, Verdict};
 
 use crate::audit::Act;
 use crate::clock::Clock;
-use crate::config::ServerConfig;
+use crate::config::{Network, ServerConfig};
 use crate::edge::Metrics;
 use crate::hosts::Nonces;
 use crate::identity::{Keyring, Passwords, Sealer};
@@ -68,6 +68,8 @@ pub struct Inner {
     pub(crate) nonces: Nonces,
     /// The last number of the feed that this process gave: whoever waits for changes listens here.
     pub(crate) numbered: tokio::sync::watch::Sender<u64>,
+    /// The last snapshot for hosts.
+    pub(crate) made: crate::feed::Made,
     /// Component files.
     pub(crate) packages: Packages,
     /// By what releases and installations are judged.
@@ -79,6 +81,8 @@ pub struct Inner {
     pub(crate) platform: OrgId,
     pub(crate) key_overlap_ms: u64,
     pub(crate) tls: bool,
+    /// Who may say for whom they speak.
+    pub(crate) proxies: Vec<Network>,
 }
 
 impl std::ops::Deref for Server {
@@ -155,6 +159,7 @@ impl Server {
             nonces: Nonces::new(clock.now()),
             packages,
             numbered: tokio::sync::watch::Sender::new(0),
+            made: crate::feed::Made::default(),
             market,
             checkpoints: config.checkpoints.clone(),
             trust: config.trust.clone(),
@@ -162,6 +167,7 @@ impl Server {
             platform,
             key_overlap_ms: config.key_overlap_ms,
             tls: config.tls,
+            proxies: config.proxies.clone(),
             clock,
             store,
         }));

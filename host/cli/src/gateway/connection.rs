@@ -1,6 +1,7 @@
 //! One client connection: HTTP/1.1 with every bound set, and no upgrade.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,14 +22,14 @@ const FIELDS_MAX: usize = 100;
 const BUFFER_BYTES_MAX: usize = 64 * 1024;
 
 /// Serves one connection until it ends or the gateway stops.
-pub(super) async fn serve<S>(stream: S, gateway: Arc<Gateway>)
+pub(super) async fn serve<S>(stream: S, client: IpAddr, gateway: Arc<Gateway>)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let stopping = gateway.stopping.clone();
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let gateway = Arc::clone(&gateway);
-        async move { Ok::<_, Infallible>(gateway.answer(request).await) }
+        async move { Ok::<_, Infallible>(gateway.answer(request, client).await) }
     });
     let connection = builder().serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);

@@ -1,11 +1,16 @@
 //! Which header fields pass the gateway: by allow-list towards what is behind it, all but those of one connection
-//! on the way back. What a client says about addresses before its own (`forwarded`, `x-forwarded-…`) never passes.
+//! on the way back. What a client says about addresses before its own (`forwarded`, `x-forwarded-…`) never passes; the
+//! server is told the client's own, for its rates.
 
-use http::header::{self, HeaderMap, HeaderName};
+use std::net::IpAddr;
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use soma_host::edge::passes;
 
 /// Fields of the interface's own that a guest does not see.
 const API: [&str; 3] = ["authorization", "soma-host-proof", "soma-timeout"];
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Fields that are about one connection, and those that a client's neighbour would read.
 const HOP: [&str; 9] = [
@@ -33,6 +38,13 @@ pub(super) fn admit(fields: &mut HeaderMap) {
 
 fn may_pass(name: &HeaderName) -> bool {
     !HOP.contains(&name.as_str()) && (passes(name) || API.contains(&name.as_str()))
+}
+
+/// Says to the server for whom the gateway speaks. Whatever the client said of it is gone by then.
+pub(super) fn speak_for(client: IpAddr, fields: &mut HeaderMap) {
+    if let Ok(value) = HeaderValue::from_str(&client.to_canonical().to_string()) {
+        fields.insert(FORWARDED_FOR, value);
+    }
 }
 
 /// Takes out of an answer what belongs to the connection that it came by.
@@ -99,6 +111,14 @@ mod tests {
         }
         admit(&mut sent);
         assert_eq!(sent, all);
+    }
+
+    #[test]
+    fn the_server_is_told_the_clients_own_address_and_nothing_that_it_said() {
+        let mut sent = fields(&[("x-forwarded-for", "10.0.0.1"), ("host", "a")]);
+        admit(&mut sent);
+        speak_for("::ffff:203.0.113.9".parse().unwrap(), &mut sent);
+        assert_eq!(sent, fields(&[("host", "a"), ("x-forwarded-for", "203.0.113.9")]));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! From a client's request to an upstream's answer. Bodies pass as they come, both ways.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -23,13 +24,13 @@ const URI_BYTES_MAX: usize = 8 * 1024;
 const SERVER: Duration = Duration::from_secs(120);
 
 impl Gateway {
-    /// Answers one request.
-    pub(super) async fn answer(&self, request: Request<Incoming>) -> Answer {
+    /// Answers one request of a client.
+    pub(super) async fn answer(&self, request: Request<Incoming>, client: IpAddr) -> Answer {
         let begun = Instant::now();
         let (side, answer) = match self.admit(&request) {
             Err(refused) => (Side::Own, *refused),
             Ok(Side::Own) => (Side::Own, self.own(&request).await),
-            Ok(Side::Server) => (Side::Server, self.to_server(request).await),
+            Ok(Side::Server) => (Side::Server, self.to_server(request, client).await),
             Ok(side) => (side, self.to_host(side, request).await),
         };
         self.figures.request(side, answer.status(), begun.elapsed());
@@ -61,9 +62,10 @@ impl Gateway {
         }
     }
 
-    async fn to_server(&self, request: Request<Incoming>) -> Answer {
+    async fn to_server(&self, request: Request<Incoming>, client: IpAddr) -> Answer {
         let prepared = prepared(Side::Server, request, &self.server);
-        let Some(request) = prepared else { return not_an_address() };
+        let Some(mut request) = prepared else { return not_an_address() };
+        fields::speak_for(client, request.headers_mut());
         match tokio::time::timeout(SERVER, self.send(request)).await {
             Ok(Ok(answer)) => forwarded(answer),
             Ok(Err(error)) => failed(&error, "the server"),

@@ -108,7 +108,12 @@ async fn each_request_goes_to_its_side_with_its_body_and_its_listed_fields() {
         (&json!("Bearer t"), &json!("k"))
     );
     assert!(!fields.contains_key("cookie") && !fields.contains_key("x-forwarded-for"), "{said}");
-    assert_eq!(gateway.echoed(gateway.get("/v1/orgs")).await["who"], "server");
+    let own = gateway.get("/v1/orgs").header("x-forwarded-for", "1.2.3.4");
+    let said = gateway.echoed(own).await;
+    assert_eq!(
+        (&said["who"], &said["fields"]["x-forwarded-for"]),
+        (&json!("server"), &json!("127.0.0.1"))
+    );
     let app = gateway.get("/x").header("host", "a--b--c.apps.example.org:80");
     let said = gateway.echoed(app).await;
     assert_eq!(

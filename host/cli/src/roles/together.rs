@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::json;
 use soma_host::home::{Home, Settings};
 use soma_policy::Code;
-use soma_server::Server;
+use soma_server::{Network, Server};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -113,7 +113,9 @@ async fn start_server(
     home: &Home,
     (stop, control): (&CancellationToken, CancellationToken),
 ) -> Result<Beside, Failure> {
-    let config = server::configuration(context.home_path())?;
+    let mut config = server::configuration(context.home_path())?;
+    // The gateway of this process: it says who its clients are.
+    config.proxies.push(Network::loopback());
     let opened = threads.server.spawn(async move {
         let (listener, address) = listen(INSIDE).await?;
         let (server, code) = server::open(&config).await?;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{ConfigError, MarketConfig, Rates, ServerConfig};
+use super::{ConfigError, MarketConfig, Network, NetworkError, Rates, ServerConfig};
 use crate::identity::PasswordCost;
 use crate::store::Database;
 
@@ -14,6 +14,8 @@ use crate::store::Database;
 pub(super) struct RawConfig {
     issuer: Option<String>,
     tls: bool,
+    /// Addresses and networks of the proxies in front.
+    proxies: Vec<String>,
     keys: Option<PathBuf>,
     checkpoints: Option<PathBuf>,
     capsules: Option<PathBuf>,
@@ -66,6 +68,9 @@ struct RawPasswords {
 /// The weakest hash that is taken: OWASP's floor for argon2id.
 const MEMORY_KIB_MIN: u32 = 19 * 1024;
 
+/// Networks of proxies: each request is compared with all of them.
+const PROXIES_MAX: usize = 64;
+
 impl RawConfig {
     pub(super) fn checked(
         self,
@@ -86,6 +91,7 @@ impl RawConfig {
             rates: rates(&self.rates, place)?,
             key_overlap_ms: self.key_overlap_seconds.map_or(base.key_overlap_ms, |s| s * 1000),
             tls: self.tls,
+            proxies: proxies(&self.proxies, place)?,
             market: MarketConfig {
                 policy: self.policy.map_or(base.market.policy, under),
                 advisories: self.advisories.map(under),
@@ -131,6 +137,17 @@ fn database(
             "PostgreSQL needs SOMA_DATABASE_URL and SOMA_DATABASE_WORKER_URL, two logins",
         )),
     }
+}
+
+fn proxies(raw: &[String], place: &str) -> Result<Vec<Network>, ConfigError> {
+    if raw.len() > PROXIES_MAX {
+        return Err(ConfigError::new(
+            place,
+            format!("`proxies` has at most {PROXIES_MAX} entries"),
+        ));
+    }
+    let wrong = |error| ConfigError::new(place, format!("`proxies`: {error}"));
+    raw.iter().map(|text| text.parse().map_err(|error: NetworkError| wrong(error))).collect()
 }
 
 fn below(raw: Option<u16>, place: &str) -> Result<u16, ConfigError> {
@@ -196,6 +213,7 @@ mod tests {
             ("[passwords]\nmemory_kib = 8", "19456"),
             ("issuer = ''", "1 to 256"),
             ("tls = 1", "server.toml"),
+            ("proxies = ['everybody']", "neither an address nor a network"),
         ] {
             let said = parse(text, &[]).unwrap_err().to_string();
             assert!(said.contains(says), "{text}: {said}");

@@ -11,7 +11,7 @@ use super::body::{At, Body, Search};
 use super::etag::{IfMatch, stale};
 use super::once::Once;
 use super::page::{Listed, Paging};
-use super::problem::{Problem, ProblemBody};
+use super::problem::Problem;
 use super::reply::Reply;
 use super::users::short_text;
 use crate::audit::Act;
@@ -78,9 +78,7 @@ pub(super) struct MadeKey {
 
 /// The org's service accounts.
 #[utoipa::path(get, path = "/v1/orgs/{org}/service-accounts", tag = "service accounts", params(("org" = String, Path), Paging),
-    responses((status = 200, description = "a page", body = Listed<ServiceAccount>),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "a page", body = Listed<ServiceAccount>)), security(("token" = [])))]
 pub(super) async fn list(
     State(server): State<Server>,
     principal: Principal,
@@ -96,9 +94,7 @@ pub(super) async fn list(
 /// Makes a service account.
 #[utoipa::path(post, path = "/v1/orgs/{org}/service-accounts", tag = "service accounts", request_body = NewAccount,
     params(("org" = String, Path), ("Idempotency-Key" = Option<String>, Header, description = "one effect, however often it is sent")),
-    responses((status = 201, description = "the account", body = ServiceAccount),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 201, description = "the account", body = ServiceAccount)), security(("token" = [])))]
 pub(super) async fn create(
     State(server): State<Server>,
     principal: Principal,
@@ -127,9 +123,7 @@ pub(super) async fn create(
 /// One service account.
 #[utoipa::path(get, path = "/v1/orgs/{org}/service-accounts/{account}", tag = "service accounts",
     params(("org" = String, Path), ("account" = String, Path)),
-    responses((status = 200, description = "the account", body = ServiceAccount),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "the account", body = ServiceAccount)), security(("token" = [])))]
 pub(super) async fn show(
     State(server): State<Server>,
     principal: Principal,
@@ -144,9 +138,7 @@ pub(super) async fn show(
 /// Changes a service account. Its tokens end.
 #[utoipa::path(patch, path = "/v1/orgs/{org}/service-accounts/{account}", tag = "service accounts", request_body = AccountChange,
     params(("org" = String, Path), ("account" = String, Path), ("If-Match" = String, Header, description = "the ETag that was read")),
-    responses((status = 200, description = "the account", body = ServiceAccount),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "the account", body = ServiceAccount)), security(("token" = [])))]
 pub(super) async fn update(
     State(server): State<Server>,
     principal: Principal,
@@ -177,9 +169,7 @@ pub(super) async fn update(
 /// Removes a service account with its keys. Its tokens end.
 #[utoipa::path(delete, path = "/v1/orgs/{org}/service-accounts/{account}", tag = "service accounts",
     params(("org" = String, Path), ("account" = String, Path)),
-    responses((status = 204, description = "done"),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 204, description = "done")), security(("token" = [])))]
 pub(super) async fn remove(
     State(server): State<Server>,
     principal: Principal,
@@ -201,9 +191,7 @@ pub(super) async fn remove(
 /// The account's keys, without their secrets.
 #[utoipa::path(get, path = "/v1/orgs/{org}/service-accounts/{account}/keys", tag = "service accounts",
     params(("org" = String, Path), ("account" = String, Path), Paging),
-    responses((status = 200, description = "a page", body = Listed<ApiKey>),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "a page", body = Listed<ApiKey>)), security(("token" = [])))]
 pub(super) async fn keys(
     State(server): State<Server>,
     principal: Principal,
@@ -220,9 +208,7 @@ pub(super) async fn keys(
 /// Makes a key. Its secret is shown once.
 #[utoipa::path(post, path = "/v1/orgs/{org}/service-accounts/{account}/keys", tag = "service accounts", request_body = NewKey,
     params(("org" = String, Path), ("account" = String, Path), ("Idempotency-Key" = Option<String>, Header, description = "one effect, however often it is sent")),
-    responses((status = 201, description = "the key", body = MadeKey),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 201, description = "the key", body = MadeKey)), security(("token" = [])))]
 pub(super) async fn create_key(
     State(server): State<Server>,
     principal: Principal,
@@ -261,9 +247,7 @@ pub(super) async fn create_key(
 /// Revokes a key. The tokens that it made end.
 #[utoipa::path(delete, path = "/v1/orgs/{org}/service-accounts/{account}/keys/{key}", tag = "service accounts",
     params(("org" = String, Path), ("account" = String, Path), ("key" = String, Path)),
-    responses((status = 204, description = "done"),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 204, description = "done")), security(("token" = [])))]
 pub(super) async fn revoke_key(
     State(server): State<Server>,
     principal: Principal,

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::body::Search;
 use super::page::{Listed, Paging};
-use super::problem::{Problem, ProblemBody};
+use super::problem::Problem;
 use super::reply::Reply;
 use crate::audit::Verification;
 use crate::identity::{Cap, Principal};
@@ -79,9 +79,7 @@ impl From<AuditRow> for AuditEntry {
 
 /// The org's entries, newest first.
 #[utoipa::path(get, path = "/v1/audit", tag = "audit", params(AuditQuery),
-    responses((status = 200, description = "a page", body = Listed<AuditEntry>),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "a page", body = Listed<AuditEntry>)), security(("token" = [])))]
 pub(super) async fn list(
     State(server): State<Server>,
     principal: Principal,
@@ -114,9 +112,7 @@ fn before(paging: &Paging) -> Result<Option<(Timestamp, String)>, Problem> {
 
 /// Walks the whole chain and compares it with every signed head. For operators.
 #[utoipa::path(get, path = "/v1/audit/verification", tag = "audit",
-    responses((status = 200, description = "what was found", body = Verification),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "what was found", body = Verification)), security(("token" = [])))]
 pub(super) async fn verify(
     State(server): State<Server>,
     principal: Principal,

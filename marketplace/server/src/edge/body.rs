@@ -23,7 +23,17 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         must_be_json(&request)?;
         let bytes = read(request, state).await?;
-        Ok(Self { value: parse(&bytes)?, digest: Digest::of(&bytes) })
+        let value = parse(&bytes)?;
+        must_be_object(&bytes)?;
+        Ok(Self { value, digest: Digest::of(&bytes) })
+    }
+}
+
+/// Refuses a list of fields without their names, which the reader of JSON would take for an object.
+fn must_be_object(bytes: &[u8]) -> Result<(), Problem> {
+    match bytes.trim_ascii_start().first() {
+        Some(b'{') => Ok(()),
+        _ => Err(Problem::new(Code::FieldBad, "the body is an object with named fields")),
     }
 }
 

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::body::Body;
 use super::once::Once;
 use super::orgs::NewOrg;
-use super::problem::{Problem, ProblemBody};
+use super::problem::Problem;
 use super::reply::Reply;
 use super::users::{NewPerson, person, short_text};
 use crate::audit::Act;
@@ -35,9 +35,7 @@ pub(super) struct Bootstrap {
 
 /// Makes the org `platform` with its first operator, once.
 #[utoipa::path(post, path = "/v1/bootstrap", tag = "identity", request_body = Bootstrap,
-    responses((status = 201, description = "the operator's first token", body = Entered),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)))]
+    responses((status = 201, description = "the operator's first token", body = Entered)))]
 pub(super) async fn bootstrap(
     State(server): State<Server>,
     once: Once,

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::body::{At, Body, Search};
 use super::once::Once;
 use super::page::{Listed, Paging};
-use super::problem::{Problem, ProblemBody};
+use super::problem::Problem;
 use super::reply::Reply;
 use crate::audit::Act;
 use crate::identity::{Cap, Principal};
@@ -33,9 +33,7 @@ pub(super) struct NewEnvironment {
 
 /// The org's environments.
 #[utoipa::path(get, path = "/v1/orgs/{org}/environments", tag = "orgs", params(("org" = String, Path), Paging),
-    responses((status = 200, description = "a page", body = Listed<Environment>),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "a page", body = Listed<Environment>)), security(("token" = [])))]
 pub(super) async fn list(
     State(server): State<Server>,
     principal: Principal,
@@ -51,9 +49,7 @@ pub(super) async fn list(
 /// Makes an environment.
 #[utoipa::path(post, path = "/v1/orgs/{org}/environments", tag = "orgs", request_body = NewEnvironment,
     params(("org" = String, Path), ("Idempotency-Key" = Option<String>, Header, description = "one effect, however often it is sent")),
-    responses((status = 201, description = "the environment", body = Environment),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 201, description = "the environment", body = Environment)), security(("token" = [])))]
 pub(super) async fn create(
     State(server): State<Server>,
     principal: Principal,
@@ -77,9 +73,7 @@ pub(super) async fn create(
 /// One environment.
 #[utoipa::path(get, path = "/v1/orgs/{org}/environments/{environment}", tag = "orgs",
     params(("org" = String, Path), ("environment" = String, Path)),
-    responses((status = 200, description = "the environment", body = Environment),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "the environment", body = Environment)), security(("token" = [])))]
 pub(super) async fn show(
     State(server): State<Server>,
     principal: Principal,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::body::Body;
-use super::problem::{Problem, ProblemBody};
+use super::problem::Problem;
 use super::reply::Reply;
 use crate::identity::Principal;
 use crate::login::Enrolment;
@@ -29,9 +29,7 @@ pub(super) struct RecoveryCodes {
 
 /// Begins to add an authenticator.
 #[utoipa::path(post, path = "/v1/auth/totp", tag = "identity",
-    responses((status = 200, description = "what the authenticator reads, shown once", body = Enrolment),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "what the authenticator reads, shown once", body = Enrolment)), security(("token" = [])))]
 pub(super) async fn begin(
     State(server): State<Server>,
     principal: Principal,
@@ -41,9 +39,7 @@ pub(super) async fn begin(
 
 /// Confirms it with its first code.
 #[utoipa::path(put, path = "/v1/auth/totp", tag = "identity", request_body = Confirm,
-    responses((status = 200, description = "recovery codes, shown once", body = RecoveryCodes),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "recovery codes, shown once", body = RecoveryCodes)), security(("token" = [])))]
 pub(super) async fn confirm(
     State(server): State<Server>,
     principal: Principal,
@@ -55,9 +51,7 @@ pub(super) async fn confirm(
 
 /// Removes it, with its recovery codes. Needs both factors, fresh.
 #[utoipa::path(delete, path = "/v1/auth/totp", tag = "identity",
-    responses((status = 204, description = "done"),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 204, description = "done")), security(("token" = [])))]
 pub(super) async fn remove(
     State(server): State<Server>,
     principal: Principal,

@@ -5,12 +5,12 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use serde::Deserialize;
-use soma_policy::feed::{FeedHead, HostReport, HostRole};
+use soma_policy::feed::{FeedHead, HostReport, HostRole, WAIT_MAX_MS};
 use soma_policy::{Code, Digest, Millis};
 use utoipa::IntoParams;
 
 use super::body::{At, Search};
-use super::problem::{Problem, ProblemBody};
+use super::problem::Problem;
 use super::proven::Proven;
 use crate::feed::{EpochError, FeedEpoch, FeedError, Place};
 use crate::hosts::{HostError, HostPrincipal};
@@ -32,7 +32,8 @@ pub(super) struct Here {
     /// The hash of that change.
     #[param(value_type = Option<String>)]
     hash: Option<Digest>,
-    /// How long to wait for a change, in milliseconds; at most 20000.
+    /// How long to wait for a change, in milliseconds.
+    #[param(maximum = 20000)]
     wait: Option<u64>,
 }
 
@@ -49,24 +50,23 @@ impl Here {
 /// Changes from exactly the host's place (a DSSE envelope of kind `feed-batch`), or everything
 /// (`feed-snapshot`) where the place is not one of this feed or too far behind.
 #[utoipa::path(get, path = "/v1/feed", tag = "feed", params(Here),
-    responses((status = 200, description = "a signed batch or snapshot", body = Object),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("host" = [])))]
+    responses((status = 200, description = "a signed batch or snapshot", body = Object)), security(("host" = [])))]
 pub(super) async fn follow(
     State(server): State<Server>,
     Search(here): Search<Here>,
     host: HostPrincipal,
 ) -> Result<Response, Problem> {
     host.must_be(&[HostRole::Host, HostRole::Gateway])?;
-    let wait = Millis(here.wait.unwrap_or(0));
-    Ok(json(server.feed_from(here.place()?, wait).await?))
+    let wait = here.wait.unwrap_or(0);
+    if wait > WAIT_MAX_MS {
+        return Err(Problem::field("wait", format!("at most {WAIT_MAX_MS} milliseconds")));
+    }
+    Ok(json(server.feed_from(here.place()?, Millis(wait)).await?))
 }
 
-/// Takes a host's report; answers with a signed heartbeat over its nonce.
+/// Takes a host's report; answers with a signed heartbeat over its nonce, or with 503 while nobody can say how far the feed is.
 #[utoipa::path(post, path = "/v1/feed/heartbeat", tag = "feed", request_body = Object,
-    responses((status = 200, description = "a DSSE envelope of kind `feed-heartbeat`", body = Object),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "nobody can say how far the feed is", body = ProblemBody)), security(("host" = [])))]
+    responses((status = 200, description = "a DSSE envelope of kind `feed-heartbeat`", body = Object)), security(("host" = [])))]
 pub(super) async fn heartbeat(
     State(server): State<Server>,
     Proven { host, value }: Proven<HostReport>,
@@ -88,9 +88,7 @@ pub(super) async fn heartbeat(
 
 /// A component.
 #[utoipa::path(get, path = "/v1/feed/components/{digest}", tag = "feed", params(("digest" = String, Path)),
-    responses((status = 200, description = "the component", body = Vec<u8>, content_type = "application/wasm"),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("host" = [])))]
+    responses((status = 200, description = "the component", body = Vec<u8>, content_type = "application/wasm")), security(("host" = [])))]
 pub(super) async fn component(
     State(server): State<Server>,
     At(digest): At<Digest>,
@@ -102,9 +100,7 @@ pub(super) async fn component(
 
 /// A component's signature as it was submitted.
 #[utoipa::path(get, path = "/v1/feed/components/{digest}/bundle", tag = "feed", params(("digest" = String, Path)),
-    responses((status = 200, description = "the bundle", body = Object),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("host" = [])))]
+    responses((status = 200, description = "the bundle", body = Object)), security(("host" = [])))]
 pub(super) async fn bundle(
     State(server): State<Server>,
     At(digest): At<Digest>,
@@ -116,9 +112,7 @@ pub(super) async fn bundle(
 
 /// The marketplace's countersignature (a DSSE envelope of kind `release-approval`).
 #[utoipa::path(get, path = "/v1/feed/components/{digest}/approval", tag = "feed", params(("digest" = String, Path)),
-    responses((status = 200, description = "the approval", body = Object),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("host" = [])))]
+    responses((status = 200, description = "the approval", body = Object)), security(("host" = [])))]
 pub(super) async fn approval(
     State(server): State<Server>,
     At(digest): At<Digest>,
@@ -130,9 +124,7 @@ pub(super) async fn approval(
 
 /// Begins a new epoch after a restore, by a document of kind `feed-epoch` that the root key signed.
 #[utoipa::path(post, path = "/v1/feed/epoch", tag = "feed", request_body = Object,
-    responses((status = 200, description = "what the document says", body = Object),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(()))]
+    responses((status = 200, description = "what the document says", body = Object)), security(()))]
 pub(super) async fn begin_epoch(
     State(server): State<Server>,
     body: Bytes,
@@ -142,16 +134,14 @@ pub(super) async fn begin_epoch(
 
 /// The root's document for the epoch that is: hosts that meet a new epoch look at it.
 #[utoipa::path(get, path = "/v1/feed/epoch", tag = "feed",
-    responses((status = 200, description = "a DSSE envelope of kind `feed-epoch`", body = Object),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(()))]
+    responses((status = 200, description = "a DSSE envelope of kind `feed-epoch`", body = Object)), security(()))]
 pub(super) async fn epoch(State(server): State<Server>) -> Result<Response, Problem> {
     let document = server.epoch_document().await?;
-    Ok(json(document.ok_or_else(|| Problem::not_found("document: the epoch is the first"))?.into()))
+    Ok(json(document.ok_or_else(|| Problem::not_found("document: the epoch is the first"))?))
 }
 
-fn json(envelope: Vec<u8>) -> Response {
-    ([(CONTENT_TYPE, "application/json")], envelope).into_response()
+fn json(envelope: impl Into<Bytes>) -> Response {
+    ([(CONTENT_TYPE, "application/json")], envelope.into()).into_response()
 }
 
 fn file(found: Option<Bytes>, kind: &'static str) -> Result<Response, Problem> {

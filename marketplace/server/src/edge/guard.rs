@@ -11,6 +11,7 @@ use http::{HeaderName, HeaderValue};
 use soma_policy::Code;
 
 use super::problem::Problem;
+use super::sender::sender;
 use crate::server::Server;
 
 /// Routes that hash or guess: slower for each sender than the others.
@@ -65,7 +66,8 @@ fn admit(server: &Server, request: &Request) -> Result<(), Problem> {
         return Err(Problem::new(Code::UriTooLong, "path and query have at most 8 KiB"));
     }
     if let Some(Peer(address)) = request.extensions().get::<Peer>() {
-        let (sender, now) = (network(*address), server.now());
+        let address = sender(*address, request.headers(), &server.proxies);
+        let (sender, now) = (network(address), server.now());
         let verdict = server.peers.ask(&sender, now);
         if !verdict.passes {
             return Err(Problem::too_fast(verdict));

@@ -15,7 +15,7 @@ use super::auth::OneTimeToken;
 use super::body::{At, Body, Search};
 use super::once::Once;
 use super::page::{Listed, Paging};
-use super::problem::{Problem, ProblemBody};
+use super::problem::Problem;
 use super::reply::Reply;
 use crate::audit::Act;
 use crate::identity::{Principal, SecretText, secret_hash};
@@ -130,9 +130,7 @@ fn view(row: HostRow, now: Timestamp) -> HostView {
 /// Makes a one-time token that lets one host join within an hour.
 #[utoipa::path(post, path = "/v1/hosts/enrolments", tag = "hosts", request_body = NewEnrolment,
     params(("Idempotency-Key" = Option<String>, Header, description = "one effect, however often it is sent")),
-    responses((status = 201, description = "the token, once", body = EnrolmentMade),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 201, description = "the token, once", body = EnrolmentMade)), security(("token" = [])))]
 pub(super) async fn invite(
     State(server): State<Server>,
     principal: Principal,
@@ -158,9 +156,7 @@ pub(super) async fn invite(
 
 /// Lets a host join: its one-time token is the bearer.
 #[utoipa::path(post, path = "/v1/hosts", tag = "hosts", request_body = Object,
-    responses((status = 201, description = "what the host pins: the server, its feed key, the issuer", body = Object),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 201, description = "what the host pins: the server, its feed key, the issuer", body = Object)), security(("token" = [])))]
 pub(super) async fn join(
     State(server): State<Server>,
     OneTimeToken(token): OneTimeToken,
@@ -246,9 +242,7 @@ fn is_origin(text: &str) -> bool {
 
 /// Every host that joined, the retired ones too.
 #[utoipa::path(get, path = "/v1/hosts", tag = "hosts", params(Paging),
-    responses((status = 200, description = "a page", body = Listed<HostView>),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "a page", body = Listed<HostView>)), security(("token" = [])))]
 pub(super) async fn list(
     State(server): State<Server>,
     principal: Principal,
@@ -263,9 +257,7 @@ pub(super) async fn list(
 
 /// One host.
 #[utoipa::path(get, path = "/v1/hosts/{host}", tag = "hosts", params(("host" = String, Path)),
-    responses((status = 200, description = "the host", body = HostView),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "the host", body = HostView)), security(("token" = [])))]
 pub(super) async fn show(
     State(server): State<Server>,
     principal: Principal,
@@ -278,9 +270,7 @@ pub(super) async fn show(
 
 /// Takes a host out of the fleet: it is told nothing more, and what runs on it ends as it goes stale.
 #[utoipa::path(delete, path = "/v1/hosts/{host}", tag = "hosts", params(("host" = String, Path)),
-    responses((status = 204, description = "done"),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 204, description = "done")), security(("token" = [])))]
 pub(super) async fn retire(
     State(server): State<Server>,
     principal: Principal,

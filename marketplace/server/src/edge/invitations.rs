@@ -12,7 +12,7 @@ use super::body::{At, Body, Search};
 use super::members::{lock, may_give};
 use super::once::Once;
 use super::page::{Listed, Paging};
-use super::problem::{Problem, ProblemBody};
+use super::problem::Problem;
 use super::reply::Reply;
 use super::users::{NewPerson, person};
 use crate::audit::Act;
@@ -62,9 +62,7 @@ pub(super) struct Join {
 
 /// The org's offers.
 #[utoipa::path(get, path = "/v1/orgs/{org}/invitations", tag = "members", params(("org" = String, Path), Paging),
-    responses((status = 200, description = "a page", body = Listed<Invitation>),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "a page", body = Listed<Invitation>)), security(("token" = [])))]
 pub(super) async fn list(
     State(server): State<Server>,
     principal: Principal,
@@ -80,9 +78,7 @@ pub(super) async fn list(
 /// Offers a membership. The code is shown once.
 #[utoipa::path(post, path = "/v1/orgs/{org}/invitations", tag = "members", request_body = NewInvitation,
     params(("org" = String, Path), ("Idempotency-Key" = Option<String>, Header, description = "one effect, however often it is sent")),
-    responses((status = 201, description = "the offer", body = Offered),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 201, description = "the offer", body = Offered)), security(("token" = [])))]
 pub(super) async fn create(
     State(server): State<Server>,
     principal: Principal,
@@ -127,9 +123,7 @@ pub(super) fn offer(
 /// Takes an offer back, unless it was taken.
 #[utoipa::path(delete, path = "/v1/orgs/{org}/invitations/{invitation}", tag = "members",
     params(("org" = String, Path), ("invitation" = String, Path)),
-    responses((status = 204, description = "done"),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 204, description = "done")), security(("token" = [])))]
 pub(super) async fn withdraw(
     State(server): State<Server>,
     principal: Principal,
@@ -150,9 +144,7 @@ pub(super) async fn withdraw(
 
 /// Takes an offer as somebody new: makes the account, the membership and a first token.
 #[utoipa::path(post, path = "/v1/invitations/accept", tag = "members", request_body = Accept,
-    responses((status = 201, description = "a token", body = Entered),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)))]
+    responses((status = 201, description = "a token", body = Entered)))]
 pub(super) async fn accept(
     State(server): State<Server>,
     once: Once,
@@ -177,9 +169,7 @@ pub(super) async fn accept(
 
 /// Takes an offer as the person whose token it is. The new org is named by the next login.
 #[utoipa::path(post, path = "/v1/invitations/join", tag = "members", request_body = Join,
-    responses((status = 200, description = "the membership", body = Membership),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "the membership", body = Membership)), security(("token" = [])))]
 pub(super) async fn join(
     State(server): State<Server>,
     principal: Principal,

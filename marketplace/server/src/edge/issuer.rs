@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::body::{At, Body, Search};
 use super::once::Once;
 use super::page::{Listed, Paging};
-use super::problem::{Problem, ProblemBody};
+use super::problem::Problem;
 use super::reply::Reply;
 use crate::audit::Act;
 use crate::identity::{LIFE_SECONDS_MAX, NewKey, Principal};
@@ -28,9 +28,7 @@ pub(super) struct Rotation {
 
 /// Keys whose tokens may still count.
 #[utoipa::path(get, path = "/v1/issuer-keys", tag = "issuer", params(Paging),
-    responses((status = 200, description = "the keys, without their private halves", body = Listed<IssuerKeyRow>),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "the keys, without their private halves", body = Listed<IssuerKeyRow>)), security(("token" = [])))]
 pub(super) async fn list(
     State(server): State<Server>,
     principal: Principal,
@@ -47,9 +45,7 @@ pub(super) async fn list(
 /// A new key: published now, signing after the overlap; the one before verifies until its last token ends.
 #[utoipa::path(post, path = "/v1/issuer-keys", tag = "issuer", request_body = Rotation,
     params(("Idempotency-Key" = Option<String>, Header, description = "one effect, however often it is sent")),
-    responses((status = 201, description = "the new key", body = IssuerKeyRow),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 201, description = "the new key", body = IssuerKeyRow)), security(("token" = [])))]
 pub(super) async fn rotate(
     State(server): State<Server>,
     principal: Principal,
@@ -72,9 +68,7 @@ pub(super) async fn rotate(
 
 /// Ends a key and everything that it signed, now. A new key signs in its place.
 #[utoipa::path(delete, path = "/v1/issuer-keys/{kid}", tag = "issuer", params(("kid" = String, Path)),
-    responses((status = 204, description = "done; the caller's own token may have ended too"),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 204, description = "done; the caller's own token may have ended too")), security(("token" = [])))]
 pub(super) async fn revoke(
     State(server): State<Server>,
     principal: Principal,

@@ -16,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::body::{At, Search, read};
 use super::page::{Listed, Paging};
-use super::problem::{Problem, ProblemBody};
+use super::problem::Problem;
 use super::proven::ProvenBytes;
 use super::reply::Reply;
 use crate::identity::Principal;
@@ -110,9 +110,7 @@ pub(super) struct KillRadius {
 ///
 /// A host hands on what it took directly by the same route, with its proof.
 #[utoipa::path(post, path = "/v1/kill-orders", tag = "kill", params(Mode), request_body = Object,
-    responses((status = 200, description = "the order's state; with `dry_run`, what it would stop", body = KillDone),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security((), ("token" = []), ("host" = [])))]
+    responses((status = 200, description = "the order's state; with `dry_run`, what it would stop", body = KillDone)), security((), ("token" = []), ("host" = [])))]
 pub(super) async fn give(
     State(server): State<Server>,
     Search(mode): Search<Mode>,
@@ -140,9 +138,7 @@ async fn dry_run(server: &Server, request: Request) -> Result<Response, Problem>
 
 /// Every order that this server knows, with its state. For operators.
 #[utoipa::path(get, path = "/v1/kill-orders", tag = "kill", params(Paging),
-    responses((status = 200, description = "a page", body = Listed<KillView>),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "a page", body = Listed<KillView>)), security(("token" = [])))]
 pub(super) async fn list(
     State(server): State<Server>,
     principal: Principal,
@@ -163,9 +159,7 @@ pub(super) async fn list(
 
 /// Takes a further signature: the same order, signed by another operator.
 #[utoipa::path(post, path = "/v1/kill-orders/{id}/sign", tag = "kill", params(("id" = String, Path)), request_body = Object,
-    responses((status = 200, description = "the order's state", body = KillDone),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(()))]
+    responses((status = 200, description = "the order's state", body = KillDone)), security(()))]
 pub(super) async fn sign(
     State(server): State<Server>,
     At(id): At<OrderId>,
@@ -178,9 +172,7 @@ pub(super) async fn sign(
 
 /// Takes a signed lift (a DSSE envelope of kind `kill-lift`).
 #[utoipa::path(delete, path = "/v1/kill-orders/{id}", tag = "kill", params(("id" = String, Path)), request_body = Object,
-    responses((status = 200, description = "the order's state", body = KillDone),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(()))]
+    responses((status = 200, description = "the order's state", body = KillDone)), security(()))]
 pub(super) async fn lift(
     State(server): State<Server>,
     At(id): At<OrderId>,
@@ -193,9 +185,7 @@ pub(super) async fn lift(
 
 /// Hosts' signed receipts for an order. For operators.
 #[utoipa::path(get, path = "/v1/kill-orders/{id}/receipts", tag = "kill", params(("id" = String, Path), Paging),
-    responses((status = 200, description = "DSSE envelopes of kind `kill-receipt`", body = Listed<Object>),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "DSSE envelopes of kind `kill-receipt`", body = Listed<Object>)), security(("token" = [])))]
 pub(super) async fn receipts(
     State(server): State<Server>,
     principal: Principal,
@@ -214,9 +204,7 @@ pub(super) async fn receipts(
 
 /// Takes a receipt that the asking host signed (a DSSE envelope of kind `kill-receipt`).
 #[utoipa::path(post, path = "/v1/feed/kill-receipts", tag = "feed", request_body = Object,
-    responses((status = 204, description = "it is kept"),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("host" = [])))]
+    responses((status = 204, description = "it is kept")), security(("host" = [])))]
 pub(super) async fn take_receipt(
     State(server): State<Server>,
     ProvenBytes { host, body }: ProvenBytes,

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::body::{At, Body, Search};
 use super::etag::{IfMatch, stale};
 use super::page::{Listed, Paging};
-use super::problem::{Problem, ProblemBody};
+use super::problem::Problem;
 use super::reply::Reply;
 use crate::audit::Act;
 use crate::identity::{Cap, Principal, Role};
@@ -28,9 +28,7 @@ pub(super) struct MemberChange {
 
 /// The org's members.
 #[utoipa::path(get, path = "/v1/orgs/{org}/members", tag = "members", params(("org" = String, Path), Paging),
-    responses((status = 200, description = "a page", body = Listed<Member>),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "a page", body = Listed<Member>)), security(("token" = [])))]
 pub(super) async fn list(
     State(server): State<Server>,
     principal: Principal,
@@ -45,9 +43,7 @@ pub(super) async fn list(
 
 /// One member.
 #[utoipa::path(get, path = "/v1/orgs/{org}/members/{user}", tag = "members", params(("org" = String, Path), ("user" = String, Path)),
-    responses((status = 200, description = "the member", body = Member),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "the member", body = Member)), security(("token" = [])))]
 pub(super) async fn show(
     State(server): State<Server>,
     principal: Principal,
@@ -62,9 +58,7 @@ pub(super) async fn show(
 /// Gives a member another role. The member's tokens end.
 #[utoipa::path(patch, path = "/v1/orgs/{org}/members/{user}", tag = "members", request_body = MemberChange,
     params(("org" = String, Path), ("user" = String, Path), ("If-Match" = String, Header, description = "the ETag that was read")),
-    responses((status = 200, description = "the member", body = Member),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "the member", body = Member)), security(("token" = [])))]
 pub(super) async fn update(
     State(server): State<Server>,
     principal: Principal,
@@ -94,9 +88,7 @@ pub(super) async fn update(
 
 /// Removes a member, or leaves. The member's tokens end.
 #[utoipa::path(delete, path = "/v1/orgs/{org}/members/{user}", tag = "members", params(("org" = String, Path), ("user" = String, Path)),
-    responses((status = 204, description = "done"),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 204, description = "done")), security(("token" = [])))]
 pub(super) async fn remove(
     State(server): State<Server>,
     principal: Principal,

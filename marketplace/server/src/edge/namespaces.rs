@@ -18,7 +18,7 @@ use super::acting::{acting, words};
 use super::body::{At, Body, Search};
 use super::once::Once;
 use super::page::{Listed, Paging};
-use super::problem::{Problem, ProblemBody};
+use super::problem::Problem;
 use super::reply::Reply;
 use crate::audit::Act;
 use crate::identity::{Cap, Principal};
@@ -129,9 +129,7 @@ async fn found(unit: &mut PlatformUnit, name: &PublisherName) -> Result<Namespac
 /// Claims a publisher's name. Reserved names are given out by operators.
 #[utoipa::path(post, path = "/v1/namespaces", tag = "publishers", request_body = Claim,
     params(("Idempotency-Key" = Option<String>, Header, description = "one effect, however often it is sent")),
-    responses((status = 201, description = "the name", body = NamespaceView),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 201, description = "the name", body = NamespaceView)), security(("token" = [])))]
 pub(super) async fn claim(
     State(server): State<Server>,
     principal: Principal,
@@ -165,9 +163,7 @@ pub(super) async fn claim(
 
 /// The org's names; every name for operators.
 #[utoipa::path(get, path = "/v1/namespaces", tag = "publishers", params(Paging),
-    responses((status = 200, description = "a page", body = Listed<NamespaceView>),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "a page", body = Listed<NamespaceView>)), security(("token" = [])))]
 pub(super) async fn list(
     State(server): State<Server>,
     principal: Principal,
@@ -184,9 +180,7 @@ pub(super) async fn list(
 
 /// One name: whose it is and whose it was.
 #[utoipa::path(get, path = "/v1/namespaces/{namespace}", tag = "publishers", params(("namespace" = String, Path)),
-    responses((status = 200, description = "the name", body = NamespaceView),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "the name", body = NamespaceView)), security(("token" = [])))]
 pub(super) async fn show(
     State(server): State<Server>,
     _: Principal,
@@ -199,9 +193,7 @@ pub(super) async fn show(
 /// Offers a name to another org, accepts it, or stops the transfer. It takes effect after a pause of 7 days.
 #[utoipa::path(post, path = "/v1/namespaces/{namespace}/transfer", tag = "publishers", request_body = TransferMove,
     params(("namespace" = String, Path)),
-    responses((status = 200, description = "the name", body = NamespaceView),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "the name", body = NamespaceView)), security(("token" = [])))]
 pub(super) async fn transfer(
     State(server): State<Server>,
     principal: Principal,
@@ -234,9 +226,7 @@ pub(super) async fn transfer(
 /// Says whether a publisher is known, and lifts the freeze after a kill. For operators.
 #[utoipa::path(put, path = "/v1/namespaces/{namespace}/standing", tag = "publishers", request_body = Standing,
     params(("namespace" = String, Path)),
-    responses((status = 200, description = "the name", body = NamespaceView),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "the name", body = NamespaceView)), security(("token" = [])))]
 pub(super) async fn judge(
     State(server): State<Server>,
     principal: Principal,
@@ -279,9 +269,7 @@ async fn changed(
 
 /// The keys that sign for a publisher, the revoked ones too.
 #[utoipa::path(get, path = "/v1/namespaces/{namespace}/keys", tag = "publishers", params(("namespace" = String, Path)),
-    responses((status = 200, description = "the keys", body = Listed<SigningKey>),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "the keys", body = Listed<SigningKey>)), security(("token" = [])))]
 pub(super) async fn keys(
     State(server): State<Server>,
     _: Principal,
@@ -296,9 +284,7 @@ pub(super) async fn keys(
 /// Adds a key that signs for the publisher.
 #[utoipa::path(post, path = "/v1/namespaces/{namespace}/keys", tag = "publishers", request_body = NewSigningKey,
     params(("namespace" = String, Path), ("Idempotency-Key" = Option<String>, Header, description = "one effect, however often it is sent")),
-    responses((status = 201, description = "the key", body = SigningKey),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 201, description = "the key", body = SigningKey)), security(("token" = [])))]
 pub(super) async fn add_key(
     State(server): State<Server>,
     principal: Principal,
@@ -337,9 +323,7 @@ pub(super) async fn add_key(
 /// Revokes a key, for good: hosts take nothing that it signed any more.
 #[utoipa::path(delete, path = "/v1/namespaces/{namespace}/keys/{signing_key}", tag = "publishers",
     params(("namespace" = String, Path), ("signing_key" = String, Path)),
-    responses((status = 204, description = "done"),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 204, description = "done")), security(("token" = [])))]
 pub(super) async fn revoke_key(
     State(server): State<Server>,
     principal: Principal,

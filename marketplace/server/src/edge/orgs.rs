@@ -13,7 +13,7 @@ use super::etag::{IfMatch, stale};
 use super::invitations::{Offered, offer};
 use super::once::Once;
 use super::page::{Listed, Paging};
-use super::problem::{Problem, ProblemBody};
+use super::problem::Problem;
 use super::reply::Reply;
 use super::users::short_text;
 use crate::audit::Act;
@@ -67,9 +67,7 @@ pub(super) struct OrgGovernance {
 
 /// Every org for operators, the own one for all others.
 #[utoipa::path(get, path = "/v1/orgs", tag = "orgs", params(Paging),
-    responses((status = 200, description = "a page", body = Listed<Org>),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "a page", body = Listed<Org>)), security(("token" = [])))]
 pub(super) async fn list(
     State(server): State<Server>,
     principal: Principal,
@@ -90,9 +88,7 @@ pub(super) async fn list(
 /// Makes an org with its environment `production`. For operators.
 #[utoipa::path(post, path = "/v1/orgs", tag = "orgs", request_body = NewOrg,
     params(("Idempotency-Key" = Option<String>, Header, description = "one effect, however often it is sent")),
-    responses((status = 201, description = "the org, and the offer to its head", body = FoundedOrg),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 201, description = "the org, and the offer to its head", body = FoundedOrg)), security(("token" = [])))]
 pub(super) async fn create(
     State(server): State<Server>,
     principal: Principal,
@@ -122,9 +118,7 @@ pub(super) async fn create(
 
 /// One org.
 #[utoipa::path(get, path = "/v1/orgs/{org}", tag = "orgs", params(("org" = String, Path)),
-    responses((status = 200, description = "the org", body = Org),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "the org", body = Org)), security(("token" = [])))]
 pub(super) async fn show(
     State(server): State<Server>,
     principal: Principal,
@@ -143,9 +137,7 @@ pub(super) async fn show(
 /// Changes name and region.
 #[utoipa::path(patch, path = "/v1/orgs/{org}", tag = "orgs", request_body = OrgChange,
     params(("org" = String, Path), ("If-Match" = String, Header, description = "the ETag that was read")),
-    responses((status = 200, description = "the org", body = Org),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "the org", body = Org)), security(("token" = [])))]
 pub(super) async fn update(
     State(server): State<Server>,
     principal: Principal,
@@ -173,9 +165,7 @@ pub(super) async fn update(
 /// Changes what an org is, or closes it. For operators with two fresh factors.
 #[utoipa::path(put, path = "/v1/orgs/{org}/governance", tag = "orgs", request_body = OrgGovernance,
     params(("org" = String, Path), ("If-Match" = String, Header, description = "the ETag that was read")),
-    responses((status = 200, description = "the org", body = Org),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "the org", body = Org)), security(("token" = [])))]
 pub(super) async fn govern(
     State(server): State<Server>,
     principal: Principal,

@@ -9,7 +9,7 @@ use soma_policy::SubmissionId;
 use soma_policy::feed::HostRole;
 
 use super::body::At;
-use super::problem::{Problem, ProblemBody};
+use super::problem::Problem;
 use super::proven::{Proven, ProvenBytes};
 use crate::server::Server;
 
@@ -21,9 +21,7 @@ pub(super) struct Anything {}
 /// A submission to be watched.
 #[utoipa::path(post, path = "/v1/feed/reviews/next", tag = "feed", request_body = Object,
     responses((status = 200, description = "the submission", body = Object),
-        (status = 204, description = "nothing waits"),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("host" = [])))]
+        (status = 204, description = "nothing waits")), security(("host" = [])))]
 pub(super) async fn next(
     State(server): State<Server>,
     Proven { host, value: Anything {} }: Proven<Anything>,
@@ -38,9 +36,7 @@ pub(super) async fn next(
 /// Takes the passport of a submission (a DSSE envelope of kind `conformance-passport`).
 #[utoipa::path(post, path = "/v1/feed/reviews/{submission}", tag = "feed", params(("submission" = String, Path)),
     request_body = Object,
-    responses((status = 204, description = "taken"),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("host" = [])))]
+    responses((status = 204, description = "taken")), security(("host" = [])))]
 pub(super) async fn hand_in(
     State(server): State<Server>,
     At(submission): At<SubmissionId>,
@@ -53,9 +49,7 @@ pub(super) async fn hand_in(
 
 /// The signed passport of a release: what was run, and what it did.
 #[utoipa::path(get, path = "/v1/passports/{submission}", tag = "catalogue", params(("submission" = String, Path)),
-    responses((status = 200, description = "a DSSE envelope of kind `conformance-passport`", body = Object),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "a DSSE envelope of kind `conformance-passport`", body = Object)), security(("token" = [])))]
 pub(super) async fn passport(
     State(server): State<Server>,
     principal: crate::identity::Principal,

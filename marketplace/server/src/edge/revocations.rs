@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::body::Body;
 use super::once::Once;
-use super::problem::{Problem, ProblemBody};
+use super::problem::Problem;
 use super::reply::Reply;
 use crate::audit::Act;
 use crate::identity::{Cap, Principal, Subject};
@@ -31,9 +31,7 @@ pub(super) struct NewRevocation {
 /// Revokes tokens of the own org. One's own need no right, others' need `keys:write`.
 #[utoipa::path(post, path = "/v1/revocations", tag = "identity", request_body = NewRevocation,
     params(("Idempotency-Key" = Option<String>, Header, description = "one effect, however often it is sent")),
-    responses((status = 200, description = "the revocation", body = Revocation),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "the revocation", body = Revocation)), security(("token" = [])))]
 pub(super) async fn create(
     State(server): State<Server>,
     principal: Principal,

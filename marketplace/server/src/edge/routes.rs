@@ -98,7 +98,6 @@ pub(super) fn documented() -> OpenApiRouter<Server> {
         .routes(routes!(reviews::next))
         .routes(routes!(reviews::hand_in).layer(DefaultBodyLimit::max(PASSPORT_MAX)))
         .routes(routes!(reviews::passport))
-        // The server itself.
         // The marketplace.
         .routes(routes!(namespaces::list, namespaces::claim))
         .routes(routes!(namespaces::show))
@@ -115,17 +114,21 @@ pub(super) fn documented() -> OpenApiRouter<Server> {
         .routes(routes!(capsules::list_short))
         .routes(routes!(capsules::show))
         .routes(routes!(capsules::version))
-        .routes(routes!(capsules::withdraw))
-        .routes(routes!(capsules::unfreeze))
-        .routes(routes!(capsules::ratings, capsules::rate))
+        .routes(routes!(capsules::withdrawals::withdraw))
+        .routes(routes!(capsules::withdrawals::unfreeze))
+        .routes(routes!(capsules::ratings::list, capsules::ratings::rate))
         .routes(routes!(installations::list, installations::create))
-        .routes(routes!(installations::show, installations::update, installations::remove))
+        .routes(routes!(
+            installations::show,
+            installations::changes::update,
+            installations::changes::remove
+        ))
         .routes(routes!(installations::revisions))
-        .routes(routes!(installations::upgrade))
-        .routes(routes!(installations::roll_back))
-        .routes(routes!(installations::back_out))
-        .routes(routes!(installations::accept_owner))
-        .routes(routes!(installations::forget))
+        .routes(routes!(installations::changes::upgrade))
+        .routes(routes!(installations::changes::roll_back))
+        .routes(routes!(installations::changes::back_out))
+        .routes(routes!(installations::changes::accept_owner))
+        .routes(routes!(installations::changes::forget))
         // Money.
         .routes(routes!(money::hosts::lease).layer(DefaultBodyLimit::max(money::hosts::LEASES_MAX)))
         .routes(routes!(money::hosts::push).layer(DefaultBodyLimit::max(money::hosts::PUSH_MAX)))
@@ -145,6 +148,7 @@ pub(super) fn documented() -> OpenApiRouter<Server> {
         .routes(routes!(money::terms::check))
         .routes(routes!(money::hosts::journals))
         .routes(routes!(money::hosts::lift))
+        // The server itself.
         .routes(routes!(status::health))
         .routes(routes!(status::ready))
         .routes(routes!(status::version))

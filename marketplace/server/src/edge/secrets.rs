@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::body::{At, Body, Search};
 use super::etag::{IfMatch, Seen};
 use super::page::{Listed, Paging};
-use super::problem::{Problem, ProblemBody};
+use super::problem::Problem;
 use super::proven::Proven;
 use super::reply::Reply;
 use crate::identity::{Cap, Principal};
@@ -93,9 +93,7 @@ impl From<SecretError> for Problem {
 #[utoipa::path(put, path = "/v1/secrets/{name}", tag = "secrets", request_body = NewSecret,
     params(("name" = String, Path), ("If-Match" = Option<String>, Header, description = "the ETag that was read; none for a new secret")),
     responses((status = 200, description = "it has a new value", body = SecretView),
-        (status = 201, description = "it is new", body = SecretView),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+        (status = 201, description = "it is new", body = SecretView)), security(("token" = [])))]
 pub(super) async fn set(
     State(server): State<Server>,
     principal: Principal,
@@ -116,9 +114,7 @@ pub(super) async fn set(
 
 /// The secrets of the token's org and environment, without their values.
 #[utoipa::path(get, path = "/v1/secrets", tag = "secrets", params(Paging),
-    responses((status = 200, description = "a page", body = Listed<SecretView>),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "a page", body = Listed<SecretView>)), security(("token" = [])))]
 pub(super) async fn list(
     State(server): State<Server>,
     principal: Principal,
@@ -134,9 +130,7 @@ pub(super) async fn list(
 
 /// One secret, without its value.
 #[utoipa::path(get, path = "/v1/secrets/{name}", tag = "secrets", params(("name" = String, Path)),
-    responses((status = 200, description = "the secret", body = SecretView),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "the secret", body = SecretView)), security(("token" = [])))]
 pub(super) async fn show(
     State(server): State<Server>,
     principal: Principal,
@@ -150,9 +144,7 @@ pub(super) async fn show(
 /// Removes a secret with all of its values, here and on the hosts.
 #[utoipa::path(delete, path = "/v1/secrets/{name}", tag = "secrets",
     params(("name" = String, Path), ("If-Match" = Option<String>, Header, description = "the ETag that was read, if it matters")),
-    responses((status = 204, description = "done"),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 204, description = "done")), security(("token" = [])))]
 pub(super) async fn remove(
     State(server): State<Server>,
     principal: Principal,
@@ -166,9 +158,7 @@ pub(super) async fn remove(
 
 /// Values for a host, sealed to its key: those that an installation of its feed may use.
 #[utoipa::path(post, path = "/v1/feed/secrets", tag = "feed", request_body = Vec<Ask>,
-    responses((status = 200, description = "a signed document of the kind `host-secrets`", body = Object),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("host" = [])))]
+    responses((status = 200, description = "a signed document of the kind `host-secrets`", body = Object)), security(("host" = [])))]
 pub(super) async fn send(
     State(server): State<Server>,
     Proven { host, value: asks }: Proven<Vec<SecretAsk>>,

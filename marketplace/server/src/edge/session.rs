@@ -7,7 +7,7 @@ use soma_policy::{EnvironmentId, OrgId, TokenId};
 use utoipa::ToSchema;
 
 use super::body::Body;
-use super::problem::{Problem, ProblemBody};
+use super::problem::Problem;
 use super::reply::Reply;
 use crate::identity::{Assurance, CapSet, GivenPassword, Principal};
 use crate::login::{Entered, LoginAsk, TokenAsk};
@@ -79,9 +79,7 @@ pub(super) struct WhoAmI {
 
 /// Logs a person in.
 #[utoipa::path(post, path = "/v1/auth/login", tag = "identity", request_body = LoginAsk,
-    responses((status = 200, description = "a token", body = Entered),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)))]
+    responses((status = 200, description = "a token", body = Entered)))]
 pub(super) async fn log_in(
     State(server): State<Server>,
     Body { value, .. }: Body<LoginAsk>,
@@ -91,9 +89,7 @@ pub(super) async fn log_in(
 
 /// The next token of a session. The code is good once.
 #[utoipa::path(post, path = "/v1/auth/refresh", tag = "identity", request_body = Refresh,
-    responses((status = 200, description = "a token", body = Entered),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)))]
+    responses((status = 200, description = "a token", body = Entered)))]
 pub(super) async fn refresh(
     State(server): State<Server>,
     Body { value, .. }: Body<Refresh>,
@@ -103,9 +99,7 @@ pub(super) async fn refresh(
 
 /// Ends the session, and every token that it made.
 #[utoipa::path(post, path = "/v1/auth/logout", tag = "identity",
-    responses((status = 204, description = "done"),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 204, description = "done")), security(("token" = [])))]
 pub(super) async fn log_out(
     State(server): State<Server>,
     principal: Principal,
@@ -116,9 +110,7 @@ pub(super) async fn log_out(
 
 /// Proves the second factor again, for what asks for a fresh one.
 #[utoipa::path(post, path = "/v1/auth/step-up", tag = "identity", request_body = StepUp,
-    responses((status = 200, description = "a token of two fresh factors", body = Entered),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "a token of two fresh factors", body = Entered)), security(("token" = [])))]
 pub(super) async fn step_up(
     State(server): State<Server>,
     principal: Principal,
@@ -130,9 +122,7 @@ pub(super) async fn step_up(
 
 /// A token for an API key.
 #[utoipa::path(post, path = "/v1/auth/exchange", tag = "identity", request_body = Exchange,
-    responses((status = 200, description = "a token", body = Entered),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)))]
+    responses((status = 200, description = "a token", body = Entered)))]
 pub(super) async fn exchange(
     State(server): State<Server>,
     Body { value, .. }: Body<Exchange>,
@@ -142,9 +132,7 @@ pub(super) async fn exchange(
 
 /// Changes the password; every session and token of the person ends.
 #[utoipa::path(put, path = "/v1/auth/password", tag = "identity", request_body = NewPassword,
-    responses((status = 204, description = "done"),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 204, description = "done")), security(("token" = [])))]
 pub(super) async fn change_password(
     State(server): State<Server>,
     principal: Principal,
@@ -156,9 +144,7 @@ pub(super) async fn change_password(
 
 /// Who the token is.
 #[utoipa::path(get, path = "/v1/auth/whoami", tag = "identity",
-    responses((status = 200, description = "the token's holder", body = WhoAmI),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "the token's holder", body = WhoAmI)), security(("token" = [])))]
 pub(super) async fn whoami(principal: Principal) -> Response {
     let Principal { subject, org, environment, caps, acr, token, expires, .. } = principal;
     let (subject, expires) = (subject.to_string(), expires.0.to_string());
@@ -167,9 +153,7 @@ pub(super) async fn whoami(principal: Principal) -> Response {
 
 /// A narrower token for this one. It never outlives it.
 #[utoipa::path(post, path = "/v1/tokens", tag = "identity", request_body = TokenAsk,
-    responses((status = 200, description = "a token", body = Entered),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "a token", body = Entered)), security(("token" = [])))]
 pub(super) async fn mint(
     State(server): State<Server>,
     principal: Principal,

@@ -16,7 +16,7 @@ use super::acting::{acting, words};
 use super::body::{At, Body, Search};
 use super::once::Once;
 use super::page::{Listed, Paging};
-use super::problem::{Problem, ProblemBody};
+use super::problem::Problem;
 use super::reply::Reply;
 use crate::examine::Papers;
 use crate::identity::{Cap, Principal};
@@ -180,9 +180,7 @@ fn paper(field: &str, text: Option<&String>) -> Result<Option<String>, Problem> 
 /// What cannot be read or is not signed by a key of its publisher is refused; everything else is kept with its findings.
 #[utoipa::path(post, path = "/v1/submissions", tag = "releases", request_body = Submission,
     params(("Idempotency-Key" = Option<String>, Header, description = "one effect, however often it is sent")),
-    responses((status = 201, description = "the submission", body = SubmissionView),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 201, description = "the submission", body = SubmissionView)), security(("token" = [])))]
 pub(super) async fn create(
     State(server): State<Server>,
     principal: Principal,
@@ -195,9 +193,7 @@ pub(super) async fn create(
 /// Short form of submitting: the same as `POST /v1/submissions`.
 #[utoipa::path(post, path = "/v1/marketplace/publish", tag = "releases", request_body = Submission,
     params(("Idempotency-Key" = Option<String>, Header, description = "one effect, however often it is sent")),
-    responses((status = 201, description = "the submission", body = SubmissionView),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 201, description = "the submission", body = SubmissionView)), security(("token" = [])))]
 pub(super) async fn create_short(
     State(server): State<Server>,
     principal: Principal,
@@ -242,9 +238,7 @@ fn announce(server: &Server, release: &Release) {
 
 /// The org's submissions, newest first; everybody's for reviewers.
 #[utoipa::path(get, path = "/v1/submissions", tag = "releases", params(Which),
-    responses((status = 200, description = "a page", body = Listed<SubmissionView>),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "a page", body = Listed<SubmissionView>)), security(("token" = [])))]
 pub(super) async fn list(
     State(server): State<Server>,
     principal: Principal,
@@ -272,9 +266,7 @@ pub(super) async fn list(
 
 /// One submission with its findings.
 #[utoipa::path(get, path = "/v1/submissions/{submission}", tag = "releases", params(("submission" = String, Path)),
-    responses((status = 200, description = "the submission", body = SubmissionView),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "the submission", body = SubmissionView)), security(("token" = [])))]
 pub(super) async fn show(
     State(server): State<Server>,
     principal: Principal,
@@ -295,9 +287,7 @@ pub(super) async fn show(
 /// Approves, sends back or rejects what is in review. An approval publishes.
 #[utoipa::path(post, path = "/v1/submissions/{submission}/review", tag = "releases", request_body = Review,
     params(("submission" = String, Path), ("Idempotency-Key" = Option<String>, Header, description = "one effect, however often it is sent")),
-    responses((status = 200, description = "the submission", body = SubmissionView),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "the submission", body = SubmissionView)), security(("token" = [])))]
 pub(super) async fn review(
     State(server): State<Server>,
     principal: Principal,
@@ -333,9 +323,7 @@ pub(super) async fn review(
 /// Publishes what was approved and is not published yet.
 #[utoipa::path(post, path = "/v1/submissions/{submission}/publish", tag = "releases",
     params(("submission" = String, Path)),
-    responses((status = 200, description = "the submission", body = SubmissionView),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "the submission", body = SubmissionView)), security(("token" = [])))]
 pub(super) async fn publish(
     State(server): State<Server>,
     principal: Principal,

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::body::{At, Body, Search};
 use super::etag::{IfMatch, stale};
 use super::page::{Listed, Paging};
-use super::problem::{Problem, ProblemBody};
+use super::problem::Problem;
 use super::reply::Reply;
 use crate::audit::Act;
 use crate::identity::{GivenPassword, Principal, judge_password};
@@ -91,9 +91,7 @@ pub(super) struct UserChange {
 
 /// Every person. For operators.
 #[utoipa::path(get, path = "/v1/users", tag = "users", params(Paging),
-    responses((status = 200, description = "a page", body = Listed<User>),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "a page", body = Listed<User>)), security(("token" = [])))]
 pub(super) async fn list(
     State(server): State<Server>,
     principal: Principal,
@@ -106,9 +104,7 @@ pub(super) async fn list(
 
 /// One person: oneself, or anybody for operators.
 #[utoipa::path(get, path = "/v1/users/{user}", tag = "users", params(("user" = String, Path)),
-    responses((status = 200, description = "the person", body = User),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "the person", body = User)), security(("token" = [])))]
 pub(super) async fn show(
     State(server): State<Server>,
     principal: Principal,
@@ -122,9 +118,7 @@ pub(super) async fn show(
 /// Locks a person out, or lets them in again. For operators with two fresh factors.
 #[utoipa::path(patch, path = "/v1/users/{user}", tag = "users", request_body = UserChange,
     params(("user" = String, Path), ("If-Match" = String, Header, description = "the ETag that was read")),
-    responses((status = 200, description = "the person", body = User),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "the person", body = User)), security(("token" = [])))]
 pub(super) async fn update(
     State(server): State<Server>,
     principal: Principal,
@@ -156,9 +150,7 @@ pub(super) async fn update(
 
 /// Erases a person's data: oneself, or anybody for operators. Needs two fresh factors.
 #[utoipa::path(delete, path = "/v1/users/{user}", tag = "users", params(("user" = String, Path)),
-    responses((status = 204, description = "done"),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 204, description = "done")), security(("token" = [])))]
 pub(super) async fn erase(
     State(server): State<Server>,
     principal: Principal,

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use soma_policy::feed::{
     BATCH_CHANGES_MAX, Batch, FeedHead, Item, Snapshot, Topic, WAIT_MAX_MS, kind,
 };
 use soma_policy::{Digest, Millis};
 
-use super::FeedError;
 use super::number::{change, place};
+use super::{FeedError, SNAPSHOT_BYTES_MAX};
 use crate::server::Server;
 use crate::store::{ChangeRow, PlatformScope, PlatformUnit, StateRow, StoreError, Stream};
 
@@ -25,6 +26,10 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Where a host is; none before its first snapshot.
 pub(crate) type Place = Option<FeedHead>;
 
+/// The last snapshot that was made, signed. All hosts that ask at the same place are given the same bytes, and one is
+/// made at a time: it is the largest thing that the server holds.
+pub(crate) type Made = tokio::sync::Mutex<Option<(FeedHead, Bytes)>>;
+
 /// What to answer.
 enum Next {
     /// The host has everything.
@@ -35,13 +40,13 @@ enum Next {
 
 impl Server {
     /// The signed answer to a host at `here`, once there is something to say or the time is over.
-    pub(crate) async fn feed_from(&self, here: Place, wait: Millis) -> Result<Vec<u8>, FeedError> {
+    pub(crate) async fn feed_from(&self, here: Place, wait: Millis) -> Result<Bytes, FeedError> {
         let ends = tokio::time::Instant::now() + Duration::from_millis(wait.0.min(WAIT_MAX_MS));
         let mut numbered = self.numbered.subscribe();
         loop {
             let head = match self.next(here).await? {
                 Next::Changes(batch) => return self.signed(kind::BATCH, &batch),
-                Next::Everything => return self.signed(kind::SNAPSHOT, &self.snapshot().await?),
+                Next::Everything => return self.everything().await,
                 Next::Nothing(head) => head,
             };
             let look = (tokio::time::Instant::now() + LOOK).min(ends);
@@ -58,7 +63,7 @@ impl Server {
     }
 
     /// That there is nothing new.
-    fn nothing(&self, head: FeedHead) -> Result<Vec<u8>, FeedError> {
+    fn nothing(&self, head: FeedHead) -> Result<Bytes, FeedError> {
         let deployment = self.deployment.clone();
         self.signed(kind::BATCH, &Batch { changes: Vec::new(), deployment, from: head, head })
     }
@@ -83,27 +88,48 @@ impl Server {
         }
     }
 
-    /// Everything as it is at the head.
-    async fn snapshot(&self) -> Result<Snapshot, FeedError> {
+    /// Everything as it is at the head, signed.
+    async fn everything(&self) -> Result<Bytes, FeedError> {
+        let mut made = self.made.lock().await;
         let mut unit = self.store.steady(SCOPE).await?;
         let head = head(&mut unit).await?;
-        let mut items: Vec<Item> = Vec::new();
-        let mut after = (String::new(), String::new());
-        loop {
-            let rows = unit.states((&after.0, &after.1), PAGE).await?;
-            let whole = rows.len() == PAGE as usize;
-            for row in rows {
-                after = (row.topic.clone(), row.subject.clone());
-                items.push(item(row)?);
-            }
-            if !whole {
-                break;
-            }
+        if let Some((at, bytes)) = &*made
+            && *at == head
+        {
+            return Ok(bytes.clone());
         }
-        // By the bytes of their names, whatever the database's collation is.
-        items.sort_by(|a, b| (a.topic.as_str(), &a.subject).cmp(&(b.topic.as_str(), &b.subject)));
-        Ok(Snapshot { deployment: self.deployment.clone(), head, items })
+        let items = items(&mut unit).await?;
+        drop(unit);
+        let server = self.clone();
+        // Encoding and hashing of so much would keep others from this thread.
+        let signing = tokio::task::spawn_blocking(move || {
+            let snapshot = Snapshot { deployment: server.deployment.clone(), head, items };
+            server.signed_within(kind::SNAPSHOT, &snapshot, SNAPSHOT_BYTES_MAX)
+        });
+        let bytes = signing.await.map_err(|_| FeedError::Signing)??;
+        *made = Some((head, bytes.clone()));
+        Ok(bytes)
     }
+}
+
+/// Every subject as it is.
+async fn items(unit: &mut PlatformUnit) -> Result<Vec<Item>, StoreError> {
+    let mut items: Vec<Item> = Vec::new();
+    let mut after = (String::new(), String::new());
+    loop {
+        let rows = unit.states((&after.0, &after.1), PAGE).await?;
+        let whole = rows.len() == PAGE as usize;
+        for row in rows {
+            after = (row.topic.clone(), row.subject.clone());
+            items.push(item(row)?);
+        }
+        if !whole {
+            break;
+        }
+    }
+    // By the bytes of their names, whatever the database's collation is.
+    items.sort_by(|a, b| (a.topic.as_str(), &a.subject).cmp(&(b.topic.as_str(), &b.subject)));
+    Ok(items)
 }
 
 /// How far the feed is.

@@ -3,6 +3,7 @@
 //! A heartbeat keeps capsules running, so none is given by a server that cannot say what is committed: not
 //! when the head cannot be read, and not when what was committed waits too long for its number.
 
+use bytes::Bytes;
 use soma_policy::feed::{FeedHead, Heartbeat, HostReport, kind};
 use soma_policy::{HostId, Timestamp};
 
@@ -21,7 +22,7 @@ impl Server {
         &self,
         host: HostId,
         report: &HostReport,
-    ) -> Result<Option<Vec<u8>>, FeedError> {
+    ) -> Result<Option<Bytes>, FeedError> {
         let now = self.now();
         let mut unit = self.store.platform(SCOPE).await?;
         let before = unit.host(&host).await?;

@@ -115,6 +115,54 @@ on_both_databases! {
         server.store.close().await;
     }
 
+    async fn a_state_larger_than_an_ordinary_document_is_told_whole_and_made_once(database: TestDatabase) {
+        let (server, _, _) = database.server().await;
+        // As many bytes as some thousand installations.
+        let words = "a".repeat(1 << 20);
+        for n in 0..8 {
+            write(&server, Topic::Terms, &format!("t{n}"), &json!({ "words": words })).await;
+        }
+        number(&server).await;
+        let bytes = server.feed_from(None, Millis(0)).await.unwrap();
+        assert!(bytes.len() > dsse::ENVELOPE_BYTES_MAX, "{}", bytes.len());
+        let envelope = Envelope::from_json_within(&bytes, crate::feed::SNAPSHOT_BYTES_MAX).unwrap();
+        let key = server.feed_key.public().clone();
+        let told: Snapshot = dsse::verify(&envelope, kind::SNAPSHOT, &[key]).unwrap().read().unwrap();
+        assert_eq!(subjects(&told, Topic::Terms), ["t0", "t1", "t2", "t3", "t4", "t5", "t6", "t7"]);
+        // Who asks at the same place is given the same; once there is more, all of it.
+        assert_eq!(server.feed_from(None, Millis(0)).await.unwrap(), bytes);
+        for n in 1..8 {
+            write(&server, Topic::Terms, &format!("t{n}"), &Value::Null).await;
+        }
+        number(&server).await;
+        assert_eq!(subjects(&snapshot(&server, None).await, Topic::Terms), ["t0"]);
+        server.store.close().await;
+    }
+
+    async fn a_document_larger_than_hosts_read_is_not_given(database: TestDatabase) {
+        let (server, _, _) = database.server().await;
+        let words = "a".repeat(4000);
+        assert!(server.signed_within("terms", &json!({ "words": words }), 8000).is_ok());
+        let refused = server.signed_within("terms", &json!({ "words": words }), 4000);
+        assert!(matches!(refused, Err(FeedError::TooLarge(length)) if length > 4000));
+        server.store.close().await;
+    }
+
+    async fn a_snapshot_names_its_subjects_in_the_order_that_hosts_check(database: TestDatabase) {
+        let (server, _, _) = database.server().await;
+        for topic in [Topic::Terms, Topic::Secret, Topic::Publisher, Topic::Kill, Topic::Installation] {
+            write(&server, topic, "b", &json!({})).await;
+            write(&server, topic, "B", &json!({})).await;
+        }
+        number(&server).await;
+        let told = snapshot(&server, None).await;
+        let names = |item: &soma_policy::feed::Item| (item.topic.as_str(), item.subject.clone());
+        let mut sorted: Vec<_> = told.items.iter().map(names).collect();
+        sorted.sort_unstable();
+        assert_eq!(told.items.iter().map(names).collect::<Vec<_>>(), sorted);
+        server.store.close().await;
+    }
+
     async fn an_order_is_never_taken_out_of_the_state(database: TestDatabase) {
         let (server, _, _) = database.server().await;
         write(&server, Topic::Kill, "order", &json!({ "envelope": "x" })).await;

@@ -22,6 +22,7 @@ const SCOPE: PlatformScope = PlatformScope::of("behaviour review");
 const TURN: Millis = Millis(90_000);
 /// How long a submission waits for a passport at most.
 const WAIT_MAX_MS: u64 = 300_000;
+/// How often it is given out: a component that ends its watchers does not end all of them.
 const TRIES_MAX: u64 = 3;
 /// Submissions that one chore gives up.
 const BATCH: u32 = 20;
@@ -62,7 +63,7 @@ impl Server {
         let mut unit = self.store.platform(SCOPE).await?;
         unit.heard_of(host.host, now).await?;
         let mut given = None;
-        if let Some(job) = unit.free_review(now).await?
+        if let Some(job) = unit.free_review(now, TRIES_MAX).await?
             && unit.take_review(job.submission, host.host, now, now.plus(TURN)).await?
         {
             given = Some(self.job(&mut unit, &job).await?);
@@ -135,15 +136,13 @@ impl Server {
         Ok(found.map(|row| row.envelope))
     }
 
-    /// Submissions that waited too long go on without a passport.
+    /// Submissions that waited too long, or were given out in vain, go on without a passport.
     pub(crate) async fn give_up_reviews(&self) -> Result<(), MarketError> {
         let now = self.now();
         let mut unit = self.store.survey(SCOPE).await?;
         let old = Timestamp(now.0.saturating_sub(WAIT_MAX_MS));
         let mut given_up = unit.old_reviews(old, BATCH).await?;
-        if let Some(free) = unit.free_review(now).await?.filter(|job| job.tries >= TRIES_MAX) {
-            given_up.push(free);
-        }
+        given_up.extend(unit.spent_reviews(now, TRIES_MAX, BATCH).await?);
         drop(unit);
         for job in given_up {
             let weighed = self.weigh_again(job.submission).await?;

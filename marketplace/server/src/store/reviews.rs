@@ -3,7 +3,7 @@
 use soma_market::finding::Finding;
 use soma_policy::{Digest, HostId, OrgId, SubmissionId, Timestamp};
 
-use super::sql::{Row, binds, record_text};
+use super::sql::{Row, binds, record_text, whole};
 use super::{PlatformUnit, StoreError};
 
 /// A submission that waits for a passport.
@@ -68,13 +68,29 @@ impl PlatformUnit {
         self.tx.one(sql, binds![&id.to_string()]).await?.as_ref().map(job).transpose()
     }
 
-    /// The oldest submission that nobody watches at this time.
+    /// The oldest submission that nobody watches at this time, and that was given out less than `tries` times.
     pub(crate) async fn free_review(
         &mut self,
         now: Timestamp,
+        tries: u64,
     ) -> Result<Option<ReviewRow>, StoreError> {
-        let sql = jobs!("WHERE taken_until_ms <= $1 ORDER BY queued_ms, submission_id LIMIT 1");
-        self.tx.one(sql, binds![now]).await?.as_ref().map(job).transpose()
+        let sql = jobs!(
+            "WHERE taken_until_ms <= $1 AND tries < $2 ORDER BY queued_ms, submission_id LIMIT 1"
+        );
+        self.tx.one(sql, binds![now, whole(tries)]).await?.as_ref().map(job).transpose()
+    }
+
+    /// Submissions that nobody watches at this time, and that were given out `tries` times for nothing.
+    pub(crate) async fn spent_reviews(
+        &mut self,
+        now: Timestamp,
+        tries: u64,
+        limit: u32,
+    ) -> Result<Vec<ReviewRow>, StoreError> {
+        let sql = jobs!(
+            "WHERE taken_until_ms <= $1 AND tries >= $2 ORDER BY queued_ms, submission_id LIMIT $3"
+        );
+        self.tx.all(sql, binds![now, whole(tries), limit]).await?.iter().map(job).collect()
     }
 
     /// Submissions that were queued at `before` or earlier.

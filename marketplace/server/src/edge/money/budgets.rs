@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::super::body::{Body, Search};
 use super::super::once::Once;
 use super::super::page::Paging;
-use super::super::problem::{Problem, ProblemBody};
+use super::super::problem::Problem;
 use super::super::reply::Reply;
 use crate::audit::Act;
 use crate::identity::{Cap, Principal};
@@ -130,9 +130,7 @@ fn item(server: &Server, row: BudgetRow) -> Option<BudgetItem> {
 
 /// The org's budgets, and what is committed of each now.
 #[utoipa::path(get, path = "/v1/budgets", tag = "billing", params(Paging),
-    responses((status = 200, description = "budgets", body = Budgets),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "budgets", body = Budgets)), security(("token" = [])))]
 pub(in crate::edge) async fn list(
     State(server): State<Server>,
     principal: Principal,
@@ -155,9 +153,7 @@ pub(in crate::edge) async fn list(
 /// Sets a cap. Below what is committed nothing more is given out, and nothing is taken back.
 #[utoipa::path(put, path = "/v1/budgets", tag = "billing", request_body = NewBudget,
     params(("Idempotency-Key" = String, Header, description = "one effect, however often it is sent")),
-    responses((status = 200, description = "the cap", body = CapItem),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "the cap", body = CapItem)), security(("token" = [])))]
 pub(in crate::edge) async fn put(
     State(server): State<Server>,
     principal: Principal,
@@ -200,9 +196,7 @@ fn judge(server: &Server, row: &CapRow, scope: Scope) -> Result<(), Problem> {
 
 /// Takes a cap away. What is committed stays counted until its window ends.
 #[utoipa::path(delete, path = "/v1/budgets", tag = "billing", params(BudgetQuery),
-    responses((status = 204, description = "it is gone"),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 204, description = "it is gone")), security(("token" = [])))]
 pub(in crate::edge) async fn remove(
     State(server): State<Server>,
     principal: Principal,

@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::super::body::{At, Body, Search};
 use super::super::once::Once;
 use super::super::page::{Listed, Paging};
-use super::super::problem::{Problem, ProblemBody};
+use super::super::problem::Problem;
 use super::super::reply::Reply;
 use crate::identity::{Cap, Principal};
 use crate::money::{NewEntry, NewRefund};
@@ -97,9 +97,7 @@ impl From<EventRow> for BillingEvent {
 /// Enters a top-up, withdrawal, credit or adjustment. For the platform, with two fresh factors.
 #[utoipa::path(post, path = "/v1/billing/events", tag = "billing", request_body = NewEvent,
     params(("Idempotency-Key" = String, Header, description = "one effect, however often it is sent")),
-    responses((status = 201, description = "what was entered", body = BillingEvent),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 201, description = "what was entered", body = BillingEvent)), security(("token" = [])))]
 pub(in crate::edge) async fn enter(
     State(server): State<Server>,
     principal: Principal,
@@ -119,9 +117,7 @@ pub(in crate::edge) async fn enter(
 /// Gives a part of what was paid back. For the platform, with two fresh factors.
 #[utoipa::path(post, path = "/v1/billing/refunds", tag = "billing", request_body = NewBack,
     params(("Idempotency-Key" = String, Header, description = "one effect, however often it is sent")),
-    responses((status = 201, description = "what was given back", body = BillingEvent),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 201, description = "what was given back", body = BillingEvent)), security(("token" = [])))]
 pub(in crate::edge) async fn refund(
     State(server): State<Server>,
     principal: Principal,
@@ -155,9 +151,7 @@ pub(in crate::edge) struct EventQuery {
 
 /// What was entered for the org; for every org, if the platform asks.
 #[utoipa::path(get, path = "/v1/billing/events", tag = "billing", params(EventQuery),
-    responses((status = 200, description = "a page", body = Listed<BillingEvent>),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "a page", body = Listed<BillingEvent>)), security(("token" = [])))]
 pub(in crate::edge) async fn list(
     State(server): State<Server>,
     principal: Principal,
@@ -183,9 +177,7 @@ pub(in crate::edge) async fn list(
 /// Lets an org's account go below zero, to a limit. For the platform, with two fresh factors.
 #[utoipa::path(put, path = "/v1/billing/credit/{org}", tag = "billing", request_body = Credit,
     params(("org" = String, Path), ("Idempotency-Key" = String, Header, description = "one effect, however often it is sent")),
-    responses((status = 200, description = "the limit", body = Credit),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "the limit", body = Credit)), security(("token" = [])))]
 pub(in crate::edge) async fn credit(
     State(server): State<Server>,
     principal: Principal,

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::super::body::{At, Body, Search};
 use super::super::page::{Listed, Paging};
-use super::super::problem::{Problem, ProblemBody};
+use super::super::problem::Problem;
 use super::super::proven::Proven;
 use super::super::reply::Reply;
 use crate::identity::Principal;
@@ -80,9 +80,7 @@ pub(in crate::edge) struct Lift {
 
 /// Takes a host's closes and answers its wishes: a DSSE envelope of kind `host-leases`.
 #[utoipa::path(post, path = "/v1/feed/leases", tag = "feed", request_body = Object,
-    responses((status = 200, description = "leases, recalls and refusals, signed", body = Object),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("host" = [])))]
+    responses((status = 200, description = "leases, recalls and refusals, signed", body = Object)), security(("host" = [])))]
 pub(in crate::edge) async fn lease(
     State(server): State<Server>,
     Proven { host, value }: Proven<LeaseWishes>,
@@ -102,9 +100,7 @@ pub(in crate::edge) async fn lease(
 
 /// Takes what follows of a host's journal and says how far it is taken.
 #[utoipa::path(post, path = "/v1/feed/journal", tag = "feed", request_body = Object,
-    responses((status = 200, description = "how far the journal is taken", body = Object),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("host" = [])))]
+    responses((status = 200, description = "how far the journal is taken", body = Object)), security(("host" = [])))]
 pub(in crate::edge) async fn push(
     State(server): State<Server>,
     Proven { host, value }: Proven<JournalPush>,
@@ -117,9 +113,7 @@ pub(in crate::edge) async fn push(
 
 /// Every host's journals, and how far each is taken. For the platform.
 #[utoipa::path(get, path = "/v1/billing/journals", tag = "billing", params(Paging),
-    responses((status = 200, description = "a page", body = Listed<JournalView>),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "a page", body = Listed<JournalView>)), security(("token" = [])))]
 pub(in crate::edge) async fn journals(
     State(server): State<Server>,
     principal: Principal,
@@ -135,9 +129,7 @@ pub(in crate::edge) async fn journals(
 /// Takes from a quarantined journal again. For the platform, with two fresh factors.
 #[utoipa::path(post, path = "/v1/billing/journals/{journal}/lift", tag = "billing", request_body = Lift,
     params(("journal" = String, Path)),
-    responses((status = 200, description = "the journal", body = JournalView),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "the journal", body = JournalView)), security(("token" = [])))]
 pub(in crate::edge) async fn lift(
     State(server): State<Server>,
     principal: Principal,

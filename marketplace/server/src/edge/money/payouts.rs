@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::super::body::{At, Body, Search};
 use super::super::once::Once;
 use super::super::page::{Listed, Paging};
-use super::super::problem::{Problem, ProblemBody};
+use super::super::problem::Problem;
 use super::super::reply::Reply;
 use crate::identity::{Cap, Principal};
 use crate::money::PayoutMove;
@@ -117,9 +117,7 @@ pub(in crate::edge) struct PayoutQuery {
 
 /// The org's payouts; everybody's for the platform.
 #[utoipa::path(get, path = "/v1/billing/payouts", tag = "billing", params(PayoutQuery),
-    responses((status = 200, description = "a page", body = Listed<PayoutView>),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "a page", body = Listed<PayoutView>)), security(("token" = [])))]
 pub(in crate::edge) async fn list(
     State(server): State<Server>,
     principal: Principal,
@@ -143,9 +141,7 @@ pub(in crate::edge) async fn list(
 /// Asks for a payout of what is available, with two fresh factors.
 #[utoipa::path(post, path = "/v1/billing/payouts", tag = "billing", request_body = NewPayout,
     params(("Idempotency-Key" = String, Header, description = "one effect, however often it is sent")),
-    responses((status = 201, description = "the payout", body = PayoutView),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 201, description = "the payout", body = PayoutView)), security(("token" = [])))]
 pub(in crate::edge) async fn request(
     State(server): State<Server>,
     principal: Principal,
@@ -166,9 +162,7 @@ pub(in crate::edge) async fn request(
 /// Approves, settles or fails a payout. For the platform, with two fresh factors.
 #[utoipa::path(post, path = "/v1/billing/payouts/{payout}/steps", tag = "billing", request_body = PayoutStep,
     params(("payout" = String, Path), ("Idempotency-Key" = String, Header, description = "one effect, however often it is sent")),
-    responses((status = 200, description = "the payout", body = PayoutView),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "the payout", body = PayoutView)), security(("token" = [])))]
 pub(in crate::edge) async fn step(
     State(server): State<Server>,
     principal: Principal,
@@ -197,9 +191,7 @@ fn command(step: PayoutStep) -> Result<PayoutCommand, Problem> {
 /// Puts every approved payout into a file for the provider. For the platform, with two fresh factors.
 #[utoipa::path(post, path = "/v1/billing/payouts/export", tag = "billing", request_body = PayoutFile,
     params(("Idempotency-Key" = String, Header, description = "one effect, however often it is sent")),
-    responses((status = 200, description = "the payouts of the file", body = Listed<PayoutView>),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "the payouts of the file", body = Listed<PayoutView>)), security(("token" = [])))]
 pub(in crate::edge) async fn export(
     State(server): State<Server>,
     principal: Principal,
@@ -235,9 +227,7 @@ pub(in crate::edge) struct EarningItem {
 
 /// What the org earned, the last hundred days of it.
 #[utoipa::path(get, path = "/v1/billing/earnings", tag = "billing",
-    responses((status = 200, description = "earnings by day, newest first", body = Listed<EarningItem>),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "earnings by day, newest first", body = Listed<EarningItem>)), security(("token" = [])))]
 pub(in crate::edge) async fn earnings(
     State(server): State<Server>,
     principal: Principal,

@@ -11,7 +11,7 @@ use soma_policy::{Currency, Money, OrgId};
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::body::Search;
-use super::super::problem::{Problem, ProblemBody};
+use super::super::problem::Problem;
 use super::super::reply::Reply;
 use super::Side;
 use crate::identity::{Cap, Principal};
@@ -75,9 +75,7 @@ pub(in crate::edge) struct StatementView {
 
 /// The org's statement of a day or month.
 #[utoipa::path(get, path = "/v1/billing/statements", tag = "billing", params(StatementQuery),
-    responses((status = 200, description = "the statement", body = StatementView),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "the statement", body = StatementView)), security(("token" = [])))]
 pub(in crate::edge) async fn statement(
     State(server): State<Server>,
     principal: Principal,

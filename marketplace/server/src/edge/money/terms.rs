@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::super::body::Body;
 use super::super::once::Once;
 use super::super::page::Listed;
-use super::super::problem::{Problem, ProblemBody};
+use super::super::problem::Problem;
 use super::super::reply::Reply;
 use crate::identity::{Cap, Principal};
 use crate::money::Checked;
@@ -52,9 +52,7 @@ impl From<TermsRow> for Edition {
 
 /// Editions of the terms, the newest first.
 #[utoipa::path(get, path = "/v1/billing/terms", tag = "billing",
-    responses((status = 200, description = "editions", body = Listed<Edition>),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "editions", body = Listed<Edition>)), security(("token" = [])))]
 pub(in crate::edge) async fn list(
     State(server): State<Server>,
     principal: Principal,
@@ -68,9 +66,7 @@ pub(in crate::edge) async fn list(
 /// Puts an edition, which holds for new leases of its currency. For the platform, with two fresh factors.
 #[utoipa::path(put, path = "/v1/billing/terms", tag = "billing", request_body = Object,
     params(("Idempotency-Key" = String, Header, description = "one effect, however often it is sent")),
-    responses((status = 200, description = "the edition", body = Edition),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "the edition", body = Edition)), security(("token" = [])))]
 pub(in crate::edge) async fn put(
     State(server): State<Server>,
     principal: Principal,
@@ -87,9 +83,7 @@ pub(in crate::edge) async fn put(
 /// Prices every settled receipt again and compares it with its rows, balances with their sums, hashes with
 /// what they cover. For the platform.
 #[utoipa::path(get, path = "/v1/billing/check", tag = "billing",
-    responses((status = 200, description = "what differs", body = Checked),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "what differs", body = Checked)), security(("token" = [])))]
 pub(in crate::edge) async fn check(
     State(server): State<Server>,
     principal: Principal,

@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::config::Rates;
+use crate::config::{Network, Rates};
 use crate::fixture::{START, on_both_databases};
 use crate::server::Server;
 
@@ -88,6 +88,33 @@ on_both_databases! {
         assert_eq!(refused.json::<Value>().await.unwrap()["code"], "SOMA-H014");
         stop.send(()).unwrap();
         serving.await.unwrap().unwrap();
+    }
+
+    async fn behind_a_proxy_each_client_has_a_rate_of_its_own_and_nobody_else_says_who_they_are(database: TestDatabase) {
+        for (proxies, apart) in [(vec![Network::loopback()], true), (Vec::new(), false)] {
+            let mut config = database.config();
+            config.rates = Rates { peer: 1000, org: 1000, login: 6 };
+            config.proxies = proxies;
+            let clock = std::sync::Arc::new(crate::clock::FixedClock::new(START));
+            let (server, _) = Server::open(&config, clock).await.unwrap();
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+            let serving = tokio::spawn(server.serve(listener, async { drop(stopped.await) }));
+            let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().unwrap();
+            let guess = async |from: &str, login: &str| {
+                let body = serde_json::json!({ "login": login, "password": "x" });
+                let request = client.post(format!("http://{address}/v1/auth/login")).json(&body);
+                request.header("x-forwarded-for", from).send().await.unwrap().status().as_u16()
+            };
+            assert_eq!(guess("203.0.113.1", "somebody").await, 401);
+            assert_eq!(guess("203.0.113.1", "anybody").await, 429);
+            // What a client says itself stands to the left of what the proxy says of it.
+            assert_eq!(guess("203.0.113.2, 203.0.113.1", "anybody").await, 429);
+            assert_eq!(guess("203.0.113.2", "anybody").await, if apart { 401 } else { 429 });
+            stop.send(()).unwrap();
+            serving.await.unwrap().unwrap();
+        }
     }
 
     async fn a_database_that_is_gone_is_a_503_and_not_ready(database: TestDatabase) {

@@ -109,6 +109,26 @@ on_both_databases! {
         send(&stall, &host, &path, &signed(&mine, &host)).await.refused(404, "SOMA-S035");
     }
 
+    async fn a_submission_is_given_out_three_times_and_no_more_however_late_it_is_given_up(database: TestDatabase) {
+        let stall = Stall::open(database).await;
+        let host = reviewer(&stall, 5).await;
+        let (id, _) = waiting(&stall, &host).await;
+        for _ in 0..2 {
+            stall.stage.pass_seconds(91);
+            send(&stall, &host, NEXT, &json!({})).await.expect(200);
+        }
+        stall.stage.pass_seconds(91);
+        // Nobody has given it up yet.
+        send(&stall, &host, NEXT, &json!({})).await.expect(204);
+        // What waits behind it is not held up.
+        let next = stall.submit(&Stall::plain("1.1.0")).await.expect(201);
+        let job = send(&stall, &host, NEXT, &json!({})).await.expect(200);
+        assert_eq!(job["submission"], next["submission"]);
+        stall.stage.server.give_up_reviews().await.unwrap();
+        let seen = stall.stage.get(&format!("/v1/submissions/{id}"), &stall.acme.token).await.expect(200);
+        assert_eq!(seen["state"], "in_review", "{seen}");
+    }
+
     async fn where_nobody_watches_in_time_the_finding_stays(database: TestDatabase) {
         let stall = Stall::open(database).await;
         let host = reviewer(&stall, 5).await;
