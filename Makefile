@@ -23,6 +23,11 @@ test: guests ## all tests, with real servers on loopback
 	cargo test --workspace --no-fail-fast
 	@capsules/test.sh $(TARGET)/debug/soma
 	@tests/env/tutorial.sh $(TARGET)/debug/soma
+	@tests/env/contract.sh $(TARGET)/debug/soma
+
+contract: setup ## fuzz the server's interface by its description, on both databases
+	cargo build --workspace --bins
+	@tests/env/contract.sh $(TARGET)/debug/soma
 
 bench: setup ## what Soma costs, against peers and floors (release build; BENCH="gate http" chooses)
 	@tests/env/install.sh bench
@@ -49,4 +54,4 @@ install: guests ## put `soma` on the path
 fmt: ## format everything
 	cargo fmt --all
 
-.PHONY: help setup guests demo test bench lint docs coverage install fmt
+.PHONY: help setup guests demo test contract bench lint docs coverage install fmt

@@ -68,7 +68,7 @@ fuzz() { # who, what, arguments of the fuzzer
     echo "contract: $what by the $who does not hold on $kind"
     return 1
   }
-  echo "contract: $kind, $what by the $who: $(grep -m1 'generated' "$home/report" | xargs), $((SECONDS - began)) s"
+  echo "contract: $kind, $what by the $who: $(grep -m1 ' generated,' "$home/report" | xargs), $((SECONDS - began)) s"
 }
 
 # A run whose token stopped counting in its middle has shown nothing.

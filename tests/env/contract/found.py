@@ -87,13 +87,13 @@ def main(url, code, path):
     accept = {"code": made["head"]["code"], "person": person("acme.owner")}
     owner = two_factors(url, ask(url, "POST", "/v1/invitations/accept", body=accept)["access_token"])
     offered = ask(url, "POST", "/v1/orgs/acme/invitations", owner, {"role": "developer"})
-    accept = {"code": offered["code"], "person": person("acme.member")}
-    member = ask(url, "POST", "/v1/invitations/accept", body=accept)["access_token"]
+    accept = {"code": offered["code"], "person": person("acme.developer")}
+    developer = ask(url, "POST", "/v1/invitations/accept", body=accept)["access_token"]
     ask(url, "POST", "/v1/orgs/acme/service-accounts", owner, {"account": "ci", "name": "CI", "caps": ["org:read"]})
     ask(url, "POST", "/v1/namespaces", owner, {"namespace": "acme"})
     who = {
         "deployment": ask(url, "GET", "/version")["deployment"],
-        "tokens": {"operator": operator, "owner": owner, "member": member},
+        "tokens": {"operator": operator, "owner": owner, "developer": developer},
         "hosts": {role: joined(url, operator, role, n) for n, role in enumerate(["host", "review"], 1)},
     }
     with open(path, "w", encoding="utf-8") as file:
