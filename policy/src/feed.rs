@@ -35,8 +35,8 @@ pub use payload::payload_text;
 pub use review::{Noticed, Passport, Reached, ReviewJob, Scenario, Watched};
 pub use risk::RiskClass;
 pub use state::{
-    AcceptedOffer, CandidateState, GateState, Installed, IssuerState, KillNotice, PublisherKeys,
-    RevisionState, Revoked, RevokedKind, SecretVersion,
+    AcceptedOffer, CandidateState, ConstitutionNotice, GateState, Installed, IssuerState,
+    KillNotice, PublisherKeys, RevisionState, Revoked, RevokedKind, SecretVersion,
 };
 
 /// What the host's proof travels in: an envelope, in unpadded base64url.

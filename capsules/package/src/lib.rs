@@ -17,12 +17,14 @@
 pub mod bundle;
 mod check;
 pub mod component;
+pub mod constitution;
 pub mod dsse;
 pub mod key;
 pub mod kill;
 pub mod manifest;
 pub mod oci;
 pub mod operators;
+pub mod policy_folder;
 pub mod schema;
 pub mod section;
 pub mod trust;

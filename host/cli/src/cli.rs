@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    audit, backup, call, capsule, compile_child, completions, db, doctor, explain, host, install,
-    key, kill, ledger, list, login, logs, org, policy, ps, restore, review, search, secret, serve,
-    show, token, trust, uninstall, unkill, up, upgrade, user, version, whoami,
+    audit, backup, call, capsule, compile_child, completions, constitution, db, doctor, explain,
+    host, install, key, kill, ledger, list, login, logs, org, policy, ps, restore, review, search,
+    secret, serve, show, token, trust, uninstall, unkill, up, upgrade, user, version, whoami,
 };
 use crate::context::Context;
 use crate::failure::Failure;
@@ -100,6 +100,8 @@ pub(crate) enum Command {
     Audit(audit::Audit),
     #[command(subcommand, after_help = policy::HELP)]
     Policy(policy::Policy),
+    #[command(subcommand, after_help = constitution::HELP)]
+    Constitution(constitution::Law),
     #[command(subcommand, after_help = db::HELP)]
     Db(db::Db),
     Backup(backup::Backup),
@@ -146,6 +148,7 @@ impl Command {
             Self::Unkill(command) => command.run(context),
             Self::Audit(command) => command.run(context),
             Self::Policy(command) => command.run(context),
+            Self::Constitution(command) => command.run(context),
             Self::Db(command) => command.run(context),
             Self::Backup(command) => command.run(context),
             Self::Restore(command) => command.run(context),

@@ -6,6 +6,7 @@ pub(crate) mod call;
 pub(crate) mod capsule;
 pub(crate) mod compile_child;
 pub(crate) mod completions;
+pub(crate) mod constitution;
 pub(crate) mod db;
 pub(crate) mod doctor;
 pub(crate) mod explain;

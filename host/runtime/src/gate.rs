@@ -66,7 +66,9 @@ impl Gate {
         reservation: Arc<Reservation>,
     ) -> Self {
         running.add_labels(authorised.labels());
-        Self { authorised: Arc::new(authorised), running, reservation }
+        let authorised = Arc::new(authorised);
+        running.set_authorised(&authorised);
+        Self { authorised, running, reservation }
     }
 
     /// The call behind the gate.
@@ -89,7 +91,7 @@ impl Gate {
         &self.reservation
     }
 
-    /// The operator's policy that judges this call, whatever is edited meanwhile.
+    /// The operator's policy that let this call in. One that comes meanwhile can only narrow what it may do.
     pub(crate) fn policy(&self) -> &Arc<OperatorPolicy> {
         self.authorised.policy()
     }
@@ -117,10 +119,13 @@ impl Gate {
         self.running.live()?;
         let matched = right(&self.authorised, &request).map_err(|denial| self.keep(denial))?;
         let asked = call(&request);
-        if self.policy().mentions(asked.action()) {
-            self.policy()
-                .judge_host_call(self.authorised.installation(), &asked)
-                .map_err(|denial| self.keep(denial))?;
+        let later = self.running.later_policy();
+        for policy in std::iter::once(self.policy()).chain(later.as_ref()) {
+            if policy.mentions(asked.action()) {
+                policy
+                    .judge_host_call(self.authorised.installation(), &asked)
+                    .map_err(|denial| self.keep(denial))?;
+            }
         }
         Ok((Permit { request, _only_here: Sealed }, matched))
     }

@@ -12,6 +12,7 @@ mod create;
 mod error;
 mod file;
 mod keys;
+mod law;
 mod layout;
 mod lock;
 mod operators;
@@ -34,6 +35,7 @@ pub use error::HomeError;
 pub(crate) use file::read_if_there;
 pub use file::{make_folder, names_in, read_bounded, remove, write_private};
 pub use keys::{HostKeys, MacKey, SigningKey};
+pub(crate) use law::Law;
 pub use layout::Layout;
 pub use lock::{EditLock, HostLock};
 pub use operators::{
@@ -45,7 +47,8 @@ pub use secrets::{SecretScope, SecretStore, SecretValue};
 pub use server::Server;
 pub(crate) use server::{key as spki_key, origin};
 pub use settings::{Apps, Settings};
-pub use sources::{load_policy, load_policy_folder};
+pub use sources::load_policy_folder;
+pub(crate) use sources::{load_policy, read_policy_folder};
 pub use store::ComponentStore;
 pub use unseal::UnsealingKey;
 pub use verified::{PackageError, VerifiedStore};
@@ -54,8 +57,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use soma_capsule::key::PublicKey;
-use soma_policy::{HostId, Timestamp};
+use soma_policy::{HostId, OperatorPolicy, Timestamp};
 
+use crate::installations::FileProblem;
 use crate::kill::Trusted;
 
 /// What `home.toml` says: who this host is.
@@ -137,6 +141,18 @@ impl Home {
     /// When others can read it, or it cannot be made.
     pub fn unsealing_key(&self) -> Result<UnsealingKey, HomeError> {
         UnsealingKey::ensure(&self.layout.unsealing_key())
+    }
+
+    /// What this home judges by: the constitution that its server brought, or its own folder.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the files.
+    pub fn policy(&self) -> Result<OperatorPolicy, Vec<FileProblem>> {
+        let law = Law::open(&self.layout, None);
+        let law = law.map_err(|error| {
+            vec![FileProblem::new(error.code(), &self.layout.constitution(), error.to_string())]
+        });
+        law?.policy()
     }
 
     /// Who may sign kill orders, by the list that the root signed.

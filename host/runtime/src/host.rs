@@ -161,6 +161,12 @@ impl Host {
         self.configuration.snapshot()
     }
 
+    /// The constitution that holds here; none where the home's own policy does.
+    #[must_use]
+    pub fn constitution(&self) -> Option<Arc<soma_capsule::constitution::Constitution>> {
+        self.configuration.constitution()
+    }
+
     /// How it is run.
     #[must_use]
     pub fn settings(&self) -> &Settings {

@@ -8,12 +8,15 @@
 //! Deliberately absent: deciding. The gate decides, this room remembers.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use futures::future::{BoxFuture, FutureExt as _, Shared};
 use parking_lot::Mutex;
-use soma_policy::{CallId, Denial, Installation, LabelSet, LimitKind, OrderId, Usage};
+use soma_policy::{
+    Authorised, CallId, Denial, Installation, LabelSet, LimitKind, OperatorPolicy, OrderId, Usage,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::meter::Meter;
@@ -34,7 +37,8 @@ pub enum Cut {
     /// By a limit of its own.
     #[error("the call reached its {0} limit")]
     Limit(LimitKind),
-    /// Its right to run was withdrawn while it ran (uninstall, narrower grant, revoked token).
+    /// Its right to run was withdrawn while it ran (uninstall, narrower grant, revoked token,
+    /// another constitution).
     #[error("the grant that the call ran under was withdrawn")]
     Withdrawn,
     /// Whoever called went away.
@@ -89,6 +93,10 @@ pub(crate) struct Running {
     output: OnceLock<Output>,
     /// The token that the call runs under, its own or its caller's.
     bearer: OnceLock<Bearer>,
+    /// By what it was let in.
+    authorised: OnceLock<Weak<Authorised>>,
+    /// A policy that came while it runs: it may narrow what the first one allows.
+    later: ArcSwapOption<OperatorPolicy>,
     /// What the guest waits for, in words, for `soma ps`.
     waiting: Mutex<Option<String>>,
     labels: Mutex<LabelSet>,
@@ -126,6 +134,8 @@ impl Running {
             start: OnceLock::new(),
             output: OnceLock::new(),
             bearer: OnceLock::new(),
+            authorised: OnceLock::new(),
+            later: ArcSwapOption::empty(),
             waiting: Mutex::new(None),
             labels: Mutex::default(),
             mapped_peers: Mutex::default(),
@@ -228,6 +238,30 @@ impl Running {
             // A call has one caller; the first one stands.
             let _ = self.bearer.set(token);
         }
+    }
+
+    /// Says by what it was let in.
+    pub(crate) fn set_authorised(&self, by: &Arc<Authorised>) {
+        // A call is let in once; the first one stands.
+        let _ = self.authorised.set(Arc::downgrade(by));
+    }
+
+    /// Judges it by a policy that came while it runs; true if that ended it.
+    pub(crate) fn judge_by(&self, policy: &Arc<OperatorPolicy>) -> bool {
+        let Some(by) = self.authorised.get().and_then(Weak::upgrade) else { return false };
+        self.later.store(Some(Arc::clone(policy)));
+        match policy.judge_call(by.installation(), by.caller(), by.function()) {
+            Ok(()) => false,
+            Err(denial) => {
+                self.denied(*denial);
+                self.cut(Cut::Withdrawn)
+            }
+        }
+    }
+
+    /// The policy that came last while it runs, if any did.
+    pub(crate) fn later_policy(&self) -> arc_swap::Guard<Option<Arc<OperatorPolicy>>> {
+        self.later.load()
     }
 
     pub(crate) fn bearer(&self) -> Option<&Bearer> {

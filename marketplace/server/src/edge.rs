@@ -10,6 +10,7 @@ mod auth;
 mod body;
 mod bootstrap;
 mod capsules;
+mod constitution;
 mod environments;
 mod etag;
 mod factor;

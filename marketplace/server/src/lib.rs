@@ -15,6 +15,7 @@ mod audit;
 mod catalogue;
 mod clock;
 mod config;
+mod constitution;
 pub mod continuity;
 mod edge;
 mod examine;

@@ -148,7 +148,7 @@ impl Server {
             org: grant.org.clone(),
             env: grant.environment.clone(),
             caps: grant.caps.clone(),
-            con: None,
+            con: self.market.policy.constitution(),
             acr: grant.acr,
             auth_time: grant.authenticated.map(|at| at.0 / 1000),
             cred: grant.credential,

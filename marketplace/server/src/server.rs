@@ -111,6 +111,9 @@ pub enum OpenError {
     /// The folder of component files.
     #[error("the component files cannot be used: {0}")]
     Packages(String),
+    /// The constitution that holds.
+    #[error("the constitution cannot be followed: {0}")]
+    Law(String),
     /// The configuration.
     #[error(transparent)]
     Config(#[from] crate::config::ConfigError),
@@ -172,6 +175,8 @@ impl Server {
             store,
         }));
         server.ensure_issuer_key().await?;
+        let followed = server.follow_constitution().await;
+        followed.map_err(|error| OpenError::Law(error.to_string()))?;
         Ok((server, founded.code))
     }
 

@@ -196,6 +196,11 @@ catalogue! {
     PolicyLimits "P008" 2 422 "policy/limits.toml does not parse" "The file holds the ceiling of each limit." "write the key and value as the message shows";
     PolicyPeers "P009" 2 422 "policy/peers.toml does not parse" "Each entry maps one exact origin to an ip:port and a trust anchor." "write the entry as the message shows";
     PolicyEmpty "P010" 2 422 "no policy permits anything" "A bundle without a permit denies every call; an empty one is taken for a mistake." "start from the starter policy that `soma up` writes";
+    ConstitutionMalformed "P011" 2 422 "not a constitution" "A constitution is a signed document of kind `constitution` with principles, Cedar policies and limits." "make it with `soma constitution propose`";
+    ConstitutionSigners "P012" 3 403 "not signed by enough operators" "A constitution holds only with the signatures of as many operators, as persons, as the quorum says." "have another operator sign it: `soma constitution sign`";
+    ConstitutionStale "P013" 8 409 "not the next version" "A constitution follows the one that holds now, by number and digest, and never goes back; an older text is published again under a new number." "propose it again on top of the one that holds: `soma constitution propose`";
+    ConstitutionUnknown "P014" 5 404 "no such constitution" "This server knows no version, or no proposal, of this name." "`soma constitution history` and `soma constitution proposals` list them";
+    ConstitutionForeign "P015" 4 422 "the constitution of another deployment" "A constitution names the deployment that it is for, so that a signature given for one never counts for another." "propose it to this deployment: `soma constitution propose`";
 
     TokenMissing "T001" 3 401 "no token" "The request carries no bearer token." "set SOMA_TOKEN, or mint one with `soma token new`";
     TokenMalformed "T002" 3 401 "the token does not parse" "Tokens are ES256 JWTs of at most 8 KiB." "mint a new one with `soma token new`";

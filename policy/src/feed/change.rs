@@ -30,11 +30,13 @@ pub enum Topic {
     Terms,
     /// A version of a secret; subject `org/environment/name`, payload [`super::SecretVersion`].
     Secret,
+    /// The operators' law; its one subject is `active`, payload [`super::ConstitutionNotice`]. Never taken back.
+    Constitution,
 }
 
 impl Topic {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Installation,
         Self::Publisher,
         Self::Issuer,
@@ -42,6 +44,7 @@ impl Topic {
         Self::Kill,
         Self::Terms,
         Self::Secret,
+        Self::Constitution,
     ];
 
     /// As documents write it.
@@ -55,6 +58,7 @@ impl Topic {
             Self::Kill => "kill",
             Self::Terms => "terms",
             Self::Secret => "secret",
+            Self::Constitution => "constitution",
         }
     }
 

@@ -140,6 +140,14 @@ pub struct KillNotice {
     pub envelope: String,
 }
 
+/// The constitution that holds: itself, word for word, with its signatures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConstitutionNotice {
+    /// The DSSE envelope as JSON text.
+    pub envelope: String,
+}
+
 /// That a secret has a value, and which: never the value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -141,7 +141,7 @@ fn home(context: &Context) -> Vec<Finding> {
         }
         Err(e) => finding("publishers", State::Bad, Failure::chain(&e)),
     });
-    findings.push(match soma_host::home::load_policy(home.layout()) {
+    findings.push(match home.policy() {
         Ok(policy) => finding("policy", State::Good, format!("{}", policy.hash())),
         Err(problems) => finding(
             "policy",

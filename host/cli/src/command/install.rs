@@ -109,8 +109,8 @@ impl Install {
         expanded: &Expanded,
         verified: &Verified,
     ) -> Result<(), Failure> {
-        let policy = soma_host::home::load_policy(home.layout())
-            .map_err(|problems| crate::failure::of_problems(context, &problems))?;
+        let policy =
+            home.policy().map_err(|problems| crate::failure::of_problems(context, &problems))?;
         let spec = expanded.spec.clone();
         match Installation::compile(key.id.clone(), spec, &verified.facts(), &policy, 1) {
             Ok(_) => Ok(()),

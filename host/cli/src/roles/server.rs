@@ -27,7 +27,7 @@ pub(crate) async fn open(
 ) -> Result<(Server, Option<BootstrapCode>), Failure> {
     Server::open(config, Arc::new(SystemClock)).await.map_err(|error| {
         let code = match &error {
-            soma_server::OpenError::Store(_) => Code::StoreDown,
+            soma_server::OpenError::Store(_) | soma_server::OpenError::Law(_) => Code::StoreDown,
             soma_server::OpenError::Config(inner) => inner.code(),
             _ => Code::HomeUnsafe,
         };

@@ -42,7 +42,13 @@ pub(super) async fn apply(host: Weak<Host>, feed: Arc<Feed>, mut steps: Receiver
 
 /// What the feed of an earlier run says, before anything runs.
 pub(crate) fn first(held: &Held) -> FeedEdit {
-    let touched = Touched { whole: true, publishers: true, issuers: true, ..Touched::default() };
+    let touched = Touched {
+        whole: true,
+        publishers: true,
+        issuers: true,
+        constitution: true,
+        ..Touched::default()
+    };
     edit(held, &touched)
 }
 
@@ -50,6 +56,7 @@ fn edit(held: &Held, touched: &Touched) -> FeedEdit {
     FeedEdit {
         trust: touched.publishers.then(|| held.trust()),
         issuers: touched.issuers.then(|| held.issuers()),
+        constitution: held.constitution().filter(|_| touched.constitution).cloned(),
         edits: Edits {
             position: Some(held.head.position()),
             said: held.said(touched),
@@ -102,7 +109,7 @@ impl Host {
             return;
         }
         let edits = Edits { digests: came, ..Edits::default() };
-        let edit = FeedEdit { trust: None, issuers: None, edits };
+        let edit = FeedEdit { trust: None, issuers: None, constitution: None, edits };
         if let Some(reloaded) = self.take_edit(edit).await {
             feed.report.notify_one();
             self.ahead(feed, &reloaded);

@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use soma_capsule::TrustStore;
 use soma_policy::feed::{
-    Batch, FeedHead, Installed, IssuerState, KillNotice, PublisherKeys, Revoked, SecretVersion,
-    Snapshot, Topic,
+    Batch, ConstitutionNotice, FeedHead, Installed, IssuerState, KillNotice, PublisherKeys,
+    Revoked, SecretVersion, Snapshot, Topic,
 };
 use soma_policy::price::Terms;
 use soma_policy::{Digest, InstallationKey, Timestamp};
@@ -33,6 +33,7 @@ pub(crate) struct Held {
     kills: BTreeMap<String, Arc<KillNotice>>,
     terms: BTreeMap<Digest, Arc<Terms>>,
     secrets: BTreeMap<String, SecretVersion>,
+    constitution: Option<Arc<ConstitutionNotice>>,
 }
 
 /// Which of it is different than before.
@@ -46,6 +47,7 @@ pub(crate) struct Touched {
     pub(crate) revoked: bool,
     pub(crate) terms: bool,
     pub(crate) secrets: bool,
+    pub(crate) constitution: bool,
     pub(crate) kills: Vec<Arc<KillNotice>>,
 }
 
@@ -61,6 +63,7 @@ impl Held {
             kills: BTreeMap::new(),
             terms: BTreeMap::new(),
             secrets: BTreeMap::new(),
+            constitution: None,
         }
     }
 
@@ -150,6 +153,13 @@ impl Held {
                 touched.secrets = true;
                 put(&mut self.secrets, name, read(topic, subject, payload)?);
             }
+            Topic::Constitution => {
+                // One is replaced by the next, and never taken back.
+                if let Some(notice) = read::<ConstitutionNotice>(topic, subject, payload)? {
+                    touched.constitution = true;
+                    self.constitution = Some(Arc::new(notice));
+                }
+            }
         }
         Ok(())
     }
@@ -172,6 +182,11 @@ impl Held {
     /// The kill documents.
     pub(crate) fn kills(&self) -> impl Iterator<Item = &Arc<KillNotice>> {
         self.kills.values()
+    }
+
+    /// The constitution, as the server tells it.
+    pub(crate) const fn constitution(&self) -> Option<&Arc<ConstitutionNotice>> {
+        self.constitution.as_ref()
     }
 
     /// The terms that leases name.

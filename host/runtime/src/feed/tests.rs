@@ -1,6 +1,7 @@
 //! What the host's side of the feed promises, against a loopback server that signs real documents.
 
 mod calls;
+mod constitution;
 mod desk;
 mod disk;
 mod follow;

@@ -6,12 +6,14 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use soma_capsule::constitution::Constitution;
 use soma_capsule::{PublicKey, TrustStore};
+use soma_policy::feed::ConstitutionNotice;
 use soma_policy::{Digest, Timestamp, TokenId};
 
 use super::stamp::{FileLook, Stamp};
 use super::verified::{PackageError, VerifiedStore};
-use super::{Home, HomeError, OperatorFile, OperatorsOnDisk as _, Server, Settings, load_policy};
+use super::{Home, HomeError, Law, OperatorFile, OperatorsOnDisk as _, Server, Settings};
 use crate::feed::Signed;
 use crate::installations::{
     Edits, Fed, FileProblem, Inputs, Installations, Reloaded, Snapshot, bad_policy,
@@ -27,6 +29,7 @@ pub struct Configuration {
     settings: Settings,
     development: Option<PublicKey>,
     packages: VerifiedStore,
+    law: Law,
     source: Source,
     tokens: TokenVerifier,
     operators: Mutex<OperatorFile>,
@@ -51,6 +54,8 @@ pub(crate) struct FeedEdit {
     pub(crate) trust: Option<TrustStore>,
     /// Issuers of tokens, if they may be others than before.
     pub(crate) issuers: Option<Issuers>,
+    /// The constitution, if it may be another one than before.
+    pub(crate) constitution: Option<Arc<ConstitutionNotice>>,
     /// Installations.
     pub(crate) edits: Edits,
 }
@@ -78,12 +83,24 @@ impl Configuration {
         tokens.revoke(revoked);
         let operators = Mutex::new(OperatorFile::load(layout)?);
         let facts = |digest: &Digest| facts_of(&packages, digest);
-        let policy = load_policy(layout).map(Arc::new);
+        let law = Law::open(layout, None)?;
+        let policy = law.policy().map(Arc::new);
         let inputs = Inputs { policy, facts: &facts, problems: Vec::new() };
         let source = Source::Files(Installations::open(layout, &inputs)?);
         let seen = Mutex::new((seen, settled));
         let looked = Mutex::new(looked);
-        Ok(Self { home, settings, development, packages, source, tokens, operators, looked, seen })
+        Ok(Self {
+            law,
+            home,
+            settings,
+            development,
+            packages,
+            source,
+            tokens,
+            operators,
+            looked,
+            seen,
+        })
     }
 
     /// Loads a home whose server says what is installed, whose signatures count and whose tokens are taken:
@@ -108,8 +125,10 @@ impl Configuration {
             .map_err(|e| HomeError::Malformed { path: layout.revoked(), what: e.to_string() })?;
         tokens.revoke(revoked);
         let operators = Mutex::new(OperatorFile::load(layout)?);
-        let policy = load_policy(layout).map_err(|problems| bad_policy(layout, &problems))?;
+        let law = Law::open(layout, Some(&server.deployment))?;
+        let policy = law.policy().map_err(|problems| bad_policy(layout, &problems))?;
         Ok(Self {
+            law,
             source: Source::Feed(Fed::new(Arc::new(policy))),
             settings,
             development,
@@ -125,7 +144,7 @@ impl Configuration {
     /// Takes over what the feed says, and swaps once. None without a server.
     pub(crate) fn take(&self, edit: FeedEdit) -> Option<Reloaded> {
         let Source::Feed(fed) = &self.source else { return None };
-        let FeedEdit { trust, issuers, mut edits } = edit;
+        let FeedEdit { trust, issuers, constitution, mut edits } = edit;
         let trust = trust.map(|trust| with_development(trust, self.development.as_ref()));
         let trust_changed = trust.is_some_and(|trust| self.packages.set_trust(trust));
         edits.again |= trust_changed;
@@ -133,22 +152,41 @@ impl Configuration {
             self.tokens.trust(issuers);
         }
         let facts = |digest: &Digest| facts_of(&self.packages, digest);
-        let (policy, problems) = (Ok(Arc::clone(&fed.snapshot().policy)), Vec::new());
+        let policy = match constitution.is_some_and(|notice| self.take_constitution(notice)) {
+            true => self.law.policy().map(Arc::new),
+            false => Ok(Arc::clone(&fed.snapshot().policy)),
+        };
+        let problems = self.law.problem().into_iter().collect();
         let inputs = Inputs { policy, facts: &facts, problems };
         Some(Reloaded { trust_changed, ..fed.apply(edits, &inputs) })
+    }
+
+    fn take_constitution(&self, notice: Arc<ConstitutionNotice>) -> bool {
+        match self.operators.lock().trusted() {
+            Ok(trusted) => self.law.take(notice, &trusted),
+            // The list was checked when it was read.
+            Err(error) => {
+                tracing::error!(%error, "nobody can say who the operators are");
+                false
+            }
+        }
     }
 
     /// The operator's own files, read again beside a feed: policy and operators.
     fn policy_again(&self, fed: &Fed) -> Reloaded {
         let mut problems = Vec::new();
         let operators = self.operators_again(&mut problems);
-        let facts = |digest: &Digest| facts_of(&self.packages, digest);
-        let policy = load_policy(self.home.layout()).map(Arc::new);
-        let inputs = Inputs { policy, facts: &facts, problems };
-        let reloaded = fed.apply(Edits::default(), &inputs);
         if let Some(list) = &operators {
             self.operators.lock().clone_from(list);
+            if let Ok(trusted) = list.trusted() {
+                self.law.again(&trusted);
+            }
         }
+        problems.extend(self.law.problem());
+        let facts = |digest: &Digest| facts_of(&self.packages, digest);
+        let policy = self.law.policy().map(Arc::new);
+        let inputs = Inputs { policy, facts: &facts, problems };
+        let reloaded = fed.apply(Edits::default(), &inputs);
         Reloaded { operators, ..reloaded }
     }
 
@@ -191,7 +229,7 @@ impl Configuration {
         }
         let operators = self.operators_again(&mut problems);
         let facts = |digest: &Digest| facts_of(&self.packages, digest);
-        let policy = load_policy(layout).map(Arc::new);
+        let policy = self.law.policy().map(Arc::new);
         let inputs = Inputs { policy, facts: &facts, problems };
         let reloaded = installations.reload(&inputs)?;
         if let Some(list) = &operators {
@@ -241,6 +279,12 @@ impl Configuration {
             Source::Files(installations) => installations.snapshot(),
             Source::Feed(fed) => fed.snapshot(),
         }
+    }
+
+    /// The constitution that holds here; none where the home's own policy does.
+    #[must_use]
+    pub fn constitution(&self) -> Option<Arc<Constitution>> {
+        self.law.constitution()
     }
 
     /// The home.

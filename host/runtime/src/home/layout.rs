@@ -188,6 +188,12 @@ impl Layout {
         self.publishers().join(name.to_string())
     }
 
+    /// The constitution that holds, once a server brought one that enough operators signed.
+    #[must_use]
+    pub fn constitution(&self) -> PathBuf {
+        self.root.join("trust/constitution.json")
+    }
+
     /// The operator's policy.
     #[must_use]
     pub fn policy(&self) -> PathBuf {

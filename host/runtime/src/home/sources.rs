@@ -1,58 +1,31 @@
-//! Reading the operator's policy folder. Its meaning is soma-policy's.
-//!
-//! Every `*.cedar` file counts; `limits.toml`, `peers.toml` and its `*.pem` anchors are read if they are there. A file that is
-//! too large or not text is a fault like any other: nothing is taken over in part.
+//! The operator's policy folder of a home. How it is read is soma-capsule's, what it means soma-policy's.
 
 use std::path::Path;
 
-use soma_policy::{Code, OperatorPolicy, PolicyError, PolicySources, PolicyText};
+use soma_capsule::policy_folder::{self, PolicyFolderError};
+use soma_policy::{OperatorPolicy, PolicyError, PolicySources};
 
-use super::{HomeError, Layout, file};
 use crate::installations::FileProblem;
-
-/// Largest file of a policy folder.
-const FILE_BYTES_MAX: u64 = 256 * 1024;
-/// Most files of a policy folder.
-const FILES_MAX: usize = 256;
-
-/// The operator's policy of a home.
-pub fn load_policy(layout: &Layout) -> Result<OperatorPolicy, Vec<FileProblem>> {
-    load_policy_folder(&layout.policy())
-}
 
 /// The policy in any folder, as a host would load it.
 pub fn load_policy_folder(folder: &Path) -> Result<OperatorPolicy, Vec<FileProblem>> {
-    let sources = read(folder).map_err(|problem| vec![problem])?;
-    OperatorPolicy::load(&sources)
-        .map_err(|faults| faults.iter().map(|fault| problem_of(folder, fault)).collect::<Vec<_>>())
+    load_policy(folder, &read_policy_folder(folder)?)
 }
 
-fn read(folder: &Path) -> Result<PolicySources, FileProblem> {
-    let failed = |error: HomeError| {
-        let source =
-            std::error::Error::source(&error).map(|s| format!(": {s}")).unwrap_or_default();
-        FileProblem::new(Code::PolicySyntax, folder, format!("{error}{source}"))
-    };
-    if !folder.is_dir() {
-        return Err(FileProblem::new(Code::FileNotFound, folder, "there is no such folder"));
-    }
-    let names = file::names_in(folder).map_err(failed)?;
-    if names.len() > FILES_MAX {
-        return Err(FileProblem::new(Code::PolicyTooLarge, folder, "more than 256 files"));
-    }
-    let mut sources = PolicySources::default();
-    for name in names.iter().filter(|n| n.ends_with(".cedar") && !n.starts_with('.')) {
-        let text = file::read_text(&folder.join(name), FILE_BYTES_MAX).map_err(failed)?;
-        sources.policies.push(PolicyText { name: name.clone(), text });
-    }
-    for name in names.iter().filter(|n| n.ends_with(".pem") && !n.starts_with('.')) {
-        let text = file::read_text(&folder.join(name), FILE_BYTES_MAX).map_err(failed)?;
-        sources.anchors.insert(name.clone(), text);
-    }
-    let optional = |name: &str| file::read_text_if_there(&folder.join(name), FILE_BYTES_MAX);
-    sources.limits = optional("limits.toml").map_err(failed)?;
-    sources.peers = optional("peers.toml").map_err(failed)?;
-    Ok(sources)
+/// The texts of a policy folder.
+pub(crate) fn read_policy_folder(folder: &Path) -> Result<PolicySources, Vec<FileProblem>> {
+    policy_folder::read(folder).map_err(|error: PolicyFolderError| {
+        vec![FileProblem::new(error.code(), error.path(), error.to_string())]
+    })
+}
+
+/// Loads texts that stand in a folder, or in the place of its own.
+pub(crate) fn load_policy(
+    folder: &Path,
+    sources: &PolicySources,
+) -> Result<OperatorPolicy, Vec<FileProblem>> {
+    OperatorPolicy::load(sources)
+        .map_err(|faults| faults.iter().map(|fault| problem_of(folder, fault)).collect())
 }
 
 fn problem_of(folder: &Path, fault: &PolicyError) -> FileProblem {
@@ -62,6 +35,8 @@ fn problem_of(folder: &Path, fault: &PolicyError) -> FileProblem {
 
 #[cfg(test)]
 mod tests {
+    use soma_policy::Code;
+
     use super::*;
     use crate::home::starter;
 

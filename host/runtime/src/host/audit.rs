@@ -42,7 +42,12 @@ impl Host {
         }
         if reloaded.policy_changed {
             let hash = reloaded.snapshot.policy.hash();
-            self.audit(AuditKind::PolicyChanged, "policy", Some(hash), None);
+            let named = self.configuration.constitution().filter(|_| actor != HOME);
+            let subject = named.map_or_else(
+                || "policy".to_owned(),
+                |it| format!("constitution/{}/{}", it.version, it.digest()),
+            );
+            self.audit_by(actor, AuditKind::PolicyChanged, &subject, Some(hash), None);
         }
         for change in &reloaded.changes {
             let (kind, key, digest) = match change {

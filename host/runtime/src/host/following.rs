@@ -57,6 +57,9 @@ impl Host {
         for change in &reloaded.changes {
             self.rejudge(change);
         }
+        if reloaded.policy_changed {
+            self.judge_again(&reloaded.snapshot.policy);
+        }
         Some(reloaded)
     }
 

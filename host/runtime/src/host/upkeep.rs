@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use soma_policy::{Installation, InstallationKey, JournalEntry, UsageMark};
+use soma_policy::{Installation, InstallationKey, JournalEntry, OperatorPolicy, UsageMark};
 
 use super::Host;
 use super::rebuilt::Rebuilt;
@@ -103,7 +103,7 @@ impl Host {
         self.revoke();
         let reloaded = self.configuration.reload(self.clock.now())?;
         self.audit_reload(&reloaded, super::audit::HOME);
-        let Reloaded { snapshot, changes, operators, .. } = reloaded;
+        let Reloaded { snapshot, changes, operators, policy_changed, .. } = reloaded;
         if let Some(operators) = operators {
             self.take_operators(&operators);
         }
@@ -118,6 +118,9 @@ impl Host {
         self.installed(&snapshot);
         for change in &changes {
             self.rejudge(change);
+        }
+        if policy_changed {
+            self.judge_again(&snapshot.policy);
         }
         Ok(snapshot)
     }
@@ -158,6 +161,18 @@ impl Host {
                 self.withdraw(old.key(), Some(new.revision));
             }
             _ => {}
+        }
+    }
+
+    /// Puts running calls under another policy: one that it would not let start ends, and what the others ask for
+    /// from now on is judged by it too.
+    pub(super) fn judge_again(&self, policy: &Arc<OperatorPolicy>) {
+        let mut any = false;
+        for call in self.calls.running() {
+            any |= call.judge_by(policy);
+        }
+        if any {
+            self.components.engine().increment_epoch();
         }
     }
 

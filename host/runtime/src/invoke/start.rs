@@ -216,6 +216,11 @@ impl Started {
         if self.running.bearer().is_some_and(|it| self.host.tokens().is_withdrawn(it)) {
             self.running.cut(Cut::Withdrawn);
         }
+        // And for the policy.
+        let policy = self.host.snapshot().policy.clone();
+        if !Arc::ptr_eq(&policy, self.gate.policy()) {
+            self.running.judge_by(&policy);
+        }
         // Too much input is the call's own limit: it ends as such, with a receipt.
         let _ = self.running.charge(LimitKind::Input, input);
         let record = JournalEntry::Start(StartRecord {

@@ -72,6 +72,9 @@ acts! {
     KillTaken "kill-taken" "A signed kill order, or a signature of one, was taken.";
     KillLiftTaken "kill-lift-taken" "A signed lift, or a signature of one, was taken.";
     KillReceipt "kill-receipt" "A host signed what it stopped.";
+    ConstitutionProposed "constitution-proposed" "A constitution was proposed.";
+    ConstitutionSigned "constitution-signed" "A further operator signed a proposed constitution.";
+    ConstitutionActivated "constitution-activated" "Another constitution holds from now on.";
     JournalWentBack "journal-went-back" "A host reported a journal that does not go on from what it reported before.";
     DatabaseMoved "database-moved" "All data was moved to another database.";
     Restored "restored" "The server was restored from a backup.";

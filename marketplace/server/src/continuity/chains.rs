@@ -1,10 +1,12 @@
 //! Every chain that must hold wherever the data lies. A new chain: a case here, and nothing elsewhere.
 
+use soma_market::ledger::link;
 use soma_policy::Digest;
 use soma_policy::feed::FeedHead;
 
 use crate::audit::{self, Signer};
 use crate::feed::change;
+use crate::money::MoneyError;
 use crate::store::{ChangeRow, PlatformScope, PlatformUnit, StoreError, Stream};
 
 const PAGE: u32 = 500;
@@ -19,11 +21,13 @@ pub enum Chain {
     Feed,
     /// Events.
     Outbox,
+    /// Postings of money.
+    Ledger,
 }
 
 impl Chain {
     /// All of them.
-    pub const ALL: &[Self] = &[Self::Audit, Self::Feed, Self::Outbox];
+    pub const ALL: &[Self] = &[Self::Audit, Self::Feed, Self::Outbox, Self::Ledger];
 
     /// Its name.
     #[must_use]
@@ -32,6 +36,7 @@ impl Chain {
             Self::Audit => "audit",
             Self::Feed => "feed",
             Self::Outbox => "outbox",
+            Self::Ledger => "ledger",
         }
     }
 }
@@ -61,6 +66,7 @@ pub(super) async fn walk_all(
             Chain::Audit => audit_chain(unit, signer, kept).await?,
             Chain::Feed => changes(unit, Stream::Feed).await?,
             Chain::Outbox => changes(unit, Stream::Outbox).await?,
+            Chain::Ledger => ledger(unit).await?,
         });
     }
     Ok(reports)
@@ -101,6 +107,47 @@ async fn changes(unit: &mut PlatformUnit, stream: Stream) -> Result<ChainReport,
         entries: walk.seq,
         head: walk.head,
         findings: walk.fault.into_iter().collect(),
+    })
+}
+
+/// Every posting with its transfers, from the first one to the head.
+async fn ledger(unit: &mut PlatformUnit) -> Result<ChainReport, StoreError> {
+    let (end, head) = unit.ledger_head().await?;
+    let (mut at, mut before, mut fault) = (0, Digest::ZERO, None);
+    while fault.is_none() && at < end {
+        let page = match unit.chain_of_postings(at, PAGE).await {
+            Ok(page) => page,
+            Err(MoneyError::Store(error)) => return Err(error),
+            // A row that the rules of the ledger do not read back.
+            Err(MoneyError::Refused(refused)) => {
+                fault = Some(format!("a posting after {at} cannot be read: {}", refused.reason));
+                break;
+            }
+        };
+        if page.is_empty() {
+            fault = Some(format!("posting {} is missing", at + 1));
+        }
+        for (n, posting, hash) in page {
+            let linked = link(before, &posting).ok();
+            fault = match linked == Some(hash) {
+                _ if n != at + 1 => Some(format!("posting {n} follows {at}")),
+                false => Some(format!("posting {n} is not what was hashed")),
+                true => None,
+            };
+            if fault.is_some() {
+                break;
+            }
+            (at, before) = (n, hash);
+        }
+    }
+    if fault.is_none() && (at, before) != (end, head) {
+        fault = Some("it does not end at its head".to_owned());
+    }
+    Ok(ChainReport {
+        chain: Chain::Ledger.name(),
+        entries: at,
+        head: before.to_string(),
+        findings: fault.into_iter().collect(),
     })
 }
 

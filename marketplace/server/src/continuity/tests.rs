@@ -12,13 +12,16 @@ use std::sync::Arc;
 use serde_json::json;
 use soma_capsule::KeyPair;
 use soma_capsule::dsse;
+use soma_market::ledger::EventKind;
 use soma_policy::feed::{EpochRaise, Topic, kind};
+use soma_policy::{Currency, Money};
 
 use super::*;
 use crate::audit::{Act, Sequencer};
 use crate::clock::FixedClock;
 use crate::fixture::{START, TestDatabase};
 use crate::identity::PasswordCost;
+use crate::money::NewEntry;
 use crate::server::Server;
 use crate::store::{
     Environment, EnvironmentKind, Org, OrgRoles, OrgState, PlatformScope, StoreError,
@@ -94,6 +97,15 @@ impl Deployment {
             let topic = Topic::Terms.as_str();
             unit.change(&server.feed(&it.org, topic, n % 7, &detail)).await.unwrap();
             unit.change(&server.event(&it.org, "thing.done", n, &detail)).await.unwrap();
+        }
+        for n in 1..=count.min(5) {
+            let new = NewEntry {
+                org: it.org.clone(),
+                kind: EventKind::TopUp,
+                amount: Money { micros: 1000 * i64::try_from(n).unwrap(), currency: Currency::EUR },
+                reason: format!("invoice {n}").parse().unwrap(),
+            };
+            server.enter(&mut unit, new, "user:x").await.unwrap();
         }
         unit.commit().await.unwrap();
         self.number().await;

@@ -156,6 +156,12 @@ pub(super) async fn update(
     if !unit.update_service_account(&changed, version).await? {
         return Err(stale());
     }
+    // An account for which nobody in the org answers any more gets whoever changes it.
+    if let Some(person) = principal.user()
+        && !unit.is_answered_for(&account).await?
+    {
+        unit.answer_for(&account, person).await?;
+    }
     cut(&server, &mut unit, &org, RevocationKind::Subject, &format!("account:{account}")).await?;
     let actor = principal.subject.to_string();
     let detail = json!({ "caps": changed.caps, "state": changed.state.as_str() });

@@ -15,9 +15,9 @@ use utoipa_axum::routes;
 
 use super::problem::Problem;
 use super::{
-    accounts, audit, bootstrap, capsules, environments, factor, feed, guard, hosts, installations,
-    invitations, issuer, kills, members, money, namespaces, openapi, orgs, reviews, revocations,
-    secrets, session, status, submissions, users,
+    accounts, audit, bootstrap, capsules, constitution, environments, factor, feed, guard, hosts,
+    installations, invitations, issuer, kills, members, money, namespaces, openapi, orgs, reviews,
+    revocations, secrets, session, status, submissions, users,
 };
 use crate::server::Server;
 
@@ -33,6 +33,11 @@ const BODY_STILL: Duration = Duration::from_secs(15);
 /// Bodies with a component.
 fn large() -> DefaultBodyLimit {
     DefaultBodyLimit::max(submissions::BODY_MAX)
+}
+
+/// Bodies with a signed constitution.
+fn bundles() -> DefaultBodyLimit {
+    DefaultBodyLimit::max(soma_capsule::constitution::DOCUMENT_BYTES_MAX)
 }
 
 /// The routes with their documentation.
@@ -87,6 +92,19 @@ pub(super) fn documented() -> OpenApiRouter<Server> {
         .routes(routes!(kills::lift))
         .routes(routes!(kills::receipts))
         .routes(routes!(kills::take_receipt).layer(DefaultBodyLimit::max(REPORT_MAX)))
+        // The constitution.
+        .routes(routes!(constitution::current, constitution::put).layer(bundles()))
+        .routes(routes!(constitution::history))
+        .routes(routes!(constitution::version))
+        .routes(routes!(constitution::difference))
+        .routes(routes!(constitution::validate).layer(bundles()))
+        .routes(
+            routes!(constitution::proposals::list, constitution::proposals::propose)
+                .layer(bundles()),
+        )
+        .routes(routes!(constitution::proposals::show))
+        .routes(routes!(constitution::proposals::sign).layer(bundles()))
+        .routes(routes!(constitution::proposals::activate))
         // Secrets.
         .routes(
             routes!(secrets::set, secrets::show, secrets::remove)

@@ -2,6 +2,7 @@
 
 mod abuse;
 mod audit;
+mod constitution;
 mod hosts;
 mod idempotency;
 mod kills;

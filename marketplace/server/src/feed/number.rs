@@ -47,7 +47,7 @@ async fn keep(
     n: u64,
 ) -> Result<(), StoreError> {
     match (&change.payload, change.topic) {
-        (Value::Null, Topic::Kill) => Ok(()),
+        (Value::Null, Topic::Kill | Topic::Constitution) => Ok(()),
         (Value::Null, _) => unit.drop_state(&row.topic, &row.subject).await,
         _ => {
             let (topic, subject) = (row.topic.clone(), row.subject.clone());

@@ -7,6 +7,7 @@ use soma_market::install::{Ground, Installed};
 use soma_policy::feed::{HostRole, RiskClass};
 use soma_policy::{Grants, HostId, KillSet, OperatorPolicy};
 
+use crate::constitution::ConstitutionError;
 use crate::market::MarketError;
 use crate::server::Server;
 use crate::store::{PlatformUnit, StoreError};
@@ -27,6 +28,10 @@ impl Grounds {
 impl Server {
     /// Policy and orders as they are now.
     pub(crate) async fn grounds(&self) -> Result<Grounds, MarketError> {
+        self.follow_constitution().await.map_err(|error| match error {
+            ConstitutionError::Store(error) => error.into(),
+            other => MarketError::failed(other),
+        })?;
         let server = self.clone();
         let policy = tokio::task::spawn_blocking(move || server.market.policy.now()).await;
         let policy = policy.map_err(MarketError::failed)?;

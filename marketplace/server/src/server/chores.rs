@@ -42,6 +42,9 @@ impl Server {
                 continue;
             }
             ticks += 1;
+            if let Err(error) = self.follow_constitution().await {
+                tracing::warn!(%error, "the constitution could not be read again");
+            }
             self.money_chores(&checks).await;
             market("reviews", self.give_up_reviews().await.map(drop));
             if ticks.is_multiple_of(KEYS_EVERY)

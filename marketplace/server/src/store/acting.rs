@@ -89,6 +89,17 @@ impl TenantUnit {
         self.tx.run(sql, binds![&org, account.as_str(), &person.to_string()]).await.map(drop)
     }
 
+    /// Whether a member of the org answers for a service account.
+    pub(crate) async fn is_answered_for(
+        &mut self,
+        account: &AccountId,
+    ) -> Result<bool, StoreError> {
+        let org = self.org().to_owned();
+        let sql = "SELECT k.account FROM account_keepers k \
+                   JOIN memberships m ON m.org = k.org AND m.user_id = k.user_id WHERE k.org = $1 AND k.account = $2";
+        Ok(self.tx.one(sql, binds![&org, account.as_str()]).await?.is_some())
+    }
+
     /// Notes that a member left: they go on counting as one of the org in reviews for a while.
     pub(crate) async fn note_parting(
         &mut self,

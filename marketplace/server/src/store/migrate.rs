@@ -34,6 +34,7 @@ const STEPS: &[Step] = &[
     step!(4 "0004_money"),
     step!(5 "0005_secrets"),
     step!(6 "0006_reviews"),
+    step!(7 "0007_constitution"),
 ];
 
 /// All steps as one text for each database.

@@ -68,6 +68,7 @@ pub(super) const RETENTION: &[Line] = &[
     line("feed_epochs", Keep::Forever),
     line("kill_documents", Keep::Forever),
     line("kill_receipts", Keep::Forever),
+    line("constitutions", Keep::Forever),
     line("account_keepers", Keep::WhileItExists),
     // Ninety days: as long as who left counts as one of the org in reviews.
     line(

@@ -171,6 +171,20 @@ async fn a_chain_that_does_not_hold_is_not_moved() {
         ("UPDATE changes SET subject = 'other' WHERE stream = 'outbox' AND seq = 2", "outbox"),
         ("DELETE FROM changes WHERE stream = 'feed' AND seq = 3", "feed"),
         ("UPDATE sequences SET seq = seq + 1 WHERE stream = 'outbox'", "outbox"),
+        (
+            "DROP TRIGGER transfers_freeze; UPDATE transfers SET amount = amount + 1 WHERE n = 2",
+            "ledger",
+        ),
+        (
+            "DROP TRIGGER postings_freeze; UPDATE postings SET at_ms = at_ms + 1 WHERE n = 3",
+            "ledger",
+        ),
+        (
+            "DROP TRIGGER transfers_keep; DROP TRIGGER postings_keep; \
+             DELETE FROM transfers WHERE n = 3; DELETE FROM postings WHERE n = 3",
+            "ledger",
+        ),
+        ("UPDATE ledger_head SET n = n - 1", "ledger"),
     ] {
         let from = Deployment::new().await;
         from.fill("acme", 5).await;

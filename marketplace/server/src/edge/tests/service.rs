@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::stage::{Answer, Someone, Stage};
 use crate::fixture::on_both_databases;
+use crate::store::PlatformScope;
 
 const ACCOUNTS: &str = "/v1/orgs/acme/service-accounts";
 
@@ -46,6 +47,35 @@ on_both_databases! {
         for bad in ["", "soma_x_y", &text[..text.len() - 1], &text.replace("soma_", "sona_")] {
             exchange(&stage, bad, json!({})).await.refused(401, "SOMA-T014");
         }
+    }
+
+    async fn an_account_for_which_nobody_answers_gets_whoever_changes_it(database: TestDatabase) {
+        let stage = Stage::empty(database).await;
+        let (operator, _) = stage.operator().await;
+        let owner = stage.org(&operator, "acme").await;
+        account(&stage, &owner, json!(["org:read"])).await.expect(201);
+        let subject = "account:builder".parse().unwrap();
+        let acts = async || {
+            let mut unit = stage.server.store.survey(PlatformScope::of("test")).await.unwrap();
+            unit.standing(&"acme".parse().unwrap(), &subject).await.unwrap().map(|it| it.person)
+        };
+        let person = owner.user.parse().unwrap();
+        assert_eq!(acts().await, Some(person));
+        // As one that was made before accounts had anybody.
+        stage.database.tamper("DELETE FROM account_keepers").await;
+        assert_eq!(acts().await, None);
+        let path = format!("{ACCOUNTS}/builder");
+        let change = async |by: &Someone| {
+            let etag = stage.get(&path, &by.token).await.header("etag").to_owned();
+            let body = json!({ "name": "Builds", "caps": ["org:read"], "state": "active" });
+            stage.ask("PATCH", &path).token(&by.token).header("if-match", &etag).json(&body).send().await.expect(200);
+        };
+        change(&owner).await;
+        assert_eq!(acts().await, Some(person));
+        // Somebody answers for it: who changes it later does not take that over.
+        let second = stage.member(&owner, "acme", "owner").await;
+        change(&second).await;
+        assert_eq!(acts().await, Some(person));
     }
 
     async fn a_revoked_key_and_a_disabled_account_end_at_once(database: TestDatabase) {

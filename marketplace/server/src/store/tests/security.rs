@@ -7,7 +7,7 @@ use crate::fixture::{START, TestDatabase};
 use crate::store::{Database, Store, StoreError};
 
 /// Tables that no tenant's login may even look at.
-const HIDDEN: [&str; 19] = [
+const HIDDEN: [&str; 20] = [
     "deployment",
     "user_passwords",
     "user_totps",
@@ -22,6 +22,7 @@ const HIDDEN: [&str; 19] = [
     "feed_epochs",
     "kill_documents",
     "kill_receipts",
+    "constitutions",
     "secret_keys",
     "terms",
     "ledger_head",

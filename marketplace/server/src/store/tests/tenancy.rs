@@ -47,6 +47,7 @@ const TRIED: &[&str] = &[
     "is_revoked",
     "audit_page",
     "answer_for",
+    "is_answered_for",
     "note_parting",
     "own_installation",
     "own_installations",
@@ -103,6 +104,9 @@ on_both_databases! {
         let store = database.store().await;
         populate(&store, "acme", 1).await;
         let builder = "builder".parse().unwrap();
+        let mut own = store.tenant(&scope("acme")).await.unwrap();
+        own.answer_for(&builder, user(1)).await.unwrap();
+        own.commit().await.unwrap();
         let revoked = Revocation {
             org: org("acme"), kind: RevocationKind::Subject, subject: "user:x".to_owned(),
             before: Timestamp(START.0 + 1), expires: Timestamp(START.0 + 1000),
@@ -153,6 +157,7 @@ on_both_databases! {
         assert!(unit.payouts("", 10).await.unwrap().is_empty());
         assert!(unit.events("", 10).await.unwrap().is_empty());
         assert!(unit.earnings(10).await.unwrap().is_empty());
+        assert!(!unit.is_answered_for(&builder).await.unwrap());
         assert!(refused(unit.revoke(&revoked).await));
         let foreign = crate::store::tests::rows::an_invitation(9, "acme");
         assert!(refused(unit.insert_invitation(&foreign, "code", START).await));
@@ -174,6 +179,7 @@ on_both_databases! {
         assert_eq!(own.member(user(1)).await.unwrap().unwrap().role, Role::Owner);
         assert_eq!(own.service_account(&builder).await.unwrap().unwrap().state, AccountState::Active);
         assert!(own.api_keys(&builder, "", 10).await.unwrap()[0].revoked.is_none());
+        assert!(own.is_answered_for(&builder).await.unwrap());
         assert_eq!(own.caps("", 10).await.unwrap()[0].cap, 5);
         assert!(own.is_revoked("t", "user:x", "c", START).await.unwrap());
     }
