@@ -15,7 +15,7 @@ use soma_policy::{Code, KillScope, PolicySources};
 use super::acting::acting;
 use super::body::{At, Body, Search, read};
 use super::page::{Listed, Paging};
-use super::problem::{Problem, ProblemBody};
+use super::problem::Problem;
 use super::reply::Reply;
 use crate::constitution::{ConstitutionError, Name, SCOPE, Standing};
 use crate::identity::{Cap, Principal};
@@ -31,9 +31,7 @@ const NEED: (Cap, Permission) = (Cap::Operate, Permission::Constitution);
 
 /// What holds now. For everybody who is held to it.
 #[utoipa::path(get, path = "/v1/constitution", tag = "constitution",
-    responses((status = 200, description = "what holds", body = Current),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "what holds", body = Current)), security(("token" = [])))]
 pub(super) async fn current(
     State(server): State<Server>,
     _: Principal,
@@ -51,9 +49,7 @@ pub(super) async fn current(
 
 /// Brings a constitution that enough operators signed, and makes it hold at once. For operators with two fresh factors.
 #[utoipa::path(put, path = "/v1/constitution", tag = "constitution", request_body = Object,
-    responses((status = 200, description = "it holds", body = ConstitutionView),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "it holds", body = ConstitutionView)), security(("token" = [])))]
 pub(super) async fn put(
     State(server): State<Server>,
     principal: Principal,
@@ -69,9 +65,7 @@ pub(super) async fn put(
 
 /// Constitutions that hold or held, the newest first.
 #[utoipa::path(get, path = "/v1/constitution/history", tag = "constitution", params(Paging),
-    responses((status = 200, description = "a page", body = Listed<ConstitutionLine>),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "a page", body = Listed<ConstitutionLine>)), security(("token" = [])))]
 pub(super) async fn history(
     State(server): State<Server>,
     _: Principal,
@@ -90,9 +84,7 @@ pub(super) async fn history(
 
 /// A constitution that holds or held.
 #[utoipa::path(get, path = "/v1/constitution/versions/{version}", tag = "constitution", params(("version" = String, Path)),
-    responses((status = 200, description = "the constitution", body = ConstitutionView),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "the constitution", body = ConstitutionView)), security(("token" = [])))]
 pub(super) async fn version(
     State(server): State<Server>,
     _: Principal,
@@ -105,9 +97,7 @@ pub(super) async fn version(
 
 /// What is different between two constitutions, file by file.
 #[utoipa::path(get, path = "/v1/constitution/diff", tag = "constitution", params(Between),
-    responses((status = 200, description = "what is different", body = Changes),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "what is different", body = Changes)), security(("token" = [])))]
 pub(super) async fn difference(
     State(server): State<Server>,
     principal: Principal,
@@ -134,9 +124,7 @@ pub(super) async fn difference(
 
 /// Says whether a text could be the next constitution, and what it would change. For operators.
 #[utoipa::path(post, path = "/v1/constitution/validate", tag = "constitution", request_body = Object,
-    responses((status = 200, description = "whether it could hold", body = Validity),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "whether it could hold", body = Validity)), security(("token" = [])))]
 pub(super) async fn validate(
     State(server): State<Server>,
     principal: Principal,

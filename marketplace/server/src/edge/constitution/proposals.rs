@@ -6,7 +6,7 @@ use soma_policy::Digest;
 
 use super::super::body::At;
 use super::super::page::Listed;
-use super::super::problem::{Problem, ProblemBody};
+use super::super::problem::Problem;
 use super::super::reply::Reply;
 use super::views::ConstitutionView;
 use super::{begin, brought, end};
@@ -16,9 +16,7 @@ use crate::server::Server;
 
 /// What is proposed to follow the constitution that holds. For operators.
 #[utoipa::path(get, path = "/v1/constitution/proposals", tag = "constitution",
-    responses((status = 200, description = "all of them", body = Listed<ConstitutionView>),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "all of them", body = Listed<ConstitutionView>)), security(("token" = [])))]
 pub(in crate::edge) async fn list(
     State(server): State<Server>,
     principal: Principal,
@@ -32,9 +30,7 @@ pub(in crate::edge) async fn list(
 /// Proposes a constitution: a DSSE envelope of kind `constitution` that at least one operator signed. For operators
 /// with two fresh factors.
 #[utoipa::path(post, path = "/v1/constitution/proposals", tag = "constitution", request_body = Object,
-    responses((status = 201, description = "it waits for signatures", body = ConstitutionView),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 201, description = "it waits for signatures", body = ConstitutionView)), security(("token" = [])))]
 pub(in crate::edge) async fn propose(
     State(server): State<Server>,
     principal: Principal,
@@ -51,9 +47,7 @@ pub(in crate::edge) async fn propose(
 
 /// One proposal, or what became of it. For operators.
 #[utoipa::path(get, path = "/v1/constitution/proposals/{digest}", tag = "constitution", params(("digest" = String, Path)),
-    responses((status = 200, description = "the constitution", body = ConstitutionView),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "the constitution", body = ConstitutionView)), security(("token" = [])))]
 pub(in crate::edge) async fn show(
     State(server): State<Server>,
     principal: Principal,
@@ -67,9 +61,7 @@ pub(in crate::edge) async fn show(
 
 /// Takes a further signature: the same document, signed by another operator. For operators with two fresh factors.
 #[utoipa::path(post, path = "/v1/constitution/proposals/{digest}/sign", tag = "constitution", params(("digest" = String, Path)), request_body = Object,
-    responses((status = 200, description = "how it stands", body = ConstitutionView),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "how it stands", body = ConstitutionView)), security(("token" = [])))]
 pub(in crate::edge) async fn sign(
     State(server): State<Server>,
     principal: Principal,
@@ -84,9 +76,7 @@ pub(in crate::edge) async fn sign(
 
 /// Makes a proposal hold that enough operators signed. Every host is told. For operators with two fresh factors.
 #[utoipa::path(post, path = "/v1/constitution/proposals/{digest}/activate", tag = "constitution", params(("digest" = String, Path)),
-    responses((status = 200, description = "it holds", body = ConstitutionView),
-        (status = "4XX", description = "a problem", body = ProblemBody),
-        (status = 503, description = "the database does not answer", body = ProblemBody)), security(("token" = [])))]
+    responses((status = 200, description = "it holds", body = ConstitutionView)), security(("token" = [])))]
 pub(in crate::edge) async fn activate(
     State(server): State<Server>,
     principal: Principal,
