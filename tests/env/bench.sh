@@ -13,6 +13,28 @@ if [ -d /dev/shm ] && [ -w /dev/shm ]; then
   export TMPDIR
   trap 'rm -rf "$TMPDIR"' EXIT
 fi
-# Each leaves its rows for the report, which the last one makes.
+
+# Each program leaves its rows of this run in parts/ for the report, which the last one makes.
+parts="$(dirname "$(dirname "$soma")")/bench/parts"
+rm -rf "$parts"
+mkdir -p "$parts"
+export SOMA_BENCH_PARTS="$parts"
+
+# Figures that need the insides of server and host are ignored tests of theirs.
+inside=()
+chosen=
+for word in "$@"; do
+  case "$word" in
+    --*) continue ;;
+    ledger | search) inside+=("measures::$word") ;;
+    server) inside+=(measures::memory) ;;
+    feed) inside+=(feed::tests::measures) ;;
+  esac
+  chosen=1
+done
+[ -n "$chosen" ] || inside=(measures::)
+if [ ${#inside[@]} -gt 0 ]; then
+  cargo test --release --workspace --lib -- --ignored --test-threads=1 "${inside[@]}"
+fi
 cargo bench --workspace --bench decision --bench platform -- "$@"
 cargo bench --workspace --bench measures -- "$@"

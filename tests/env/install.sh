@@ -69,6 +69,7 @@ case "${1:-build}" in
     ;;
   bench)
     debian wrk wrk
+    debian pg_lsclusters postgresql
     crate wasmtime-cli 48.0.8 wasmtime
     ;;
   coverage)

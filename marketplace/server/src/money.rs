@@ -23,7 +23,7 @@ mod payouts;
 mod settling;
 mod terms;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use billing::{NewEntry, NewRefund, Stretch};
 pub(crate) use budgets::{measure_of, own_scope, scope_of};

@@ -50,7 +50,7 @@ mod sql;
 mod statements;
 mod terms;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub(crate) mod transfer;
 mod users;
 

@@ -2,7 +2,8 @@
 //!
 //! `make bench` builds everything in the release profile and runs this. It prints a table, writes
 //! `target/bench/results.json` and, with `--docs`, the table of docs/benchmarks.md. Words after the
-//! options choose groups: `gate http kill growth load`. It deliberately judges nothing else: no test depends on a time.
+//! options choose groups: `gate http kill growth load`. Rows of what was measured before it, by other programs, lie in
+//! `target/bench/parts` and are taken into the same table. It deliberately judges nothing else: no test depends on a time.
 
 mod bare;
 mod disk;

@@ -70,7 +70,12 @@ impl Report {
         for row in rows {
             let text = |name: &str| row.get(name).and_then(Value::as_str).map(str::to_owned);
             let value = row.get("value").and_then(Value::as_f64).context("a row has no value")?;
-            let aim = row.get("at_most").and_then(Value::as_f64).map_or(Aim::None, Aim::AtMost);
+            let bound = |name: &str| row.get(name).and_then(Value::as_f64);
+            let aim = match (bound("at_least"), bound("at_most")) {
+                (Some(least), _) => Aim::AtLeast(least),
+                (None, Some(most)) => Aim::AtMost(most),
+                (None, None) => Aim::None,
+            };
             let (id, unit) = (text("id").unwrap_or_default(), text("unit").unwrap_or_default());
             self.row(&id, value, &unit, &text("against").unwrap_or_default(), aim);
         }

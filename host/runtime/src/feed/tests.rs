@@ -7,6 +7,7 @@ mod disk;
 mod follow;
 mod fresh;
 mod joining;
+mod measures;
 mod secrets;
 mod server;
 mod upward;

@@ -6,4 +6,4 @@ mod leases;
 mod people;
 mod property;
 mod reader;
-mod world;
+pub(crate) mod world;

@@ -1,5 +1,6 @@
 //! One suite for both databases: the same statements, the same constraints, the same answers.
 
+pub(crate) mod bare;
 mod behaviour;
 mod rows;
 mod schema;

@@ -3,6 +3,7 @@
 mod abuse;
 mod installing;
 mod killing;
+mod measures;
 mod publishing;
 mod reviewing;
 mod searching;

@@ -54,7 +54,7 @@ pub(super) struct World {
 }
 
 /// 2 per call, 50 per CPU-second, 19 % tax.
-pub(super) fn terms(edition: u64) -> Terms {
+pub(crate) fn terms(edition: u64) -> Terms {
     let book = PriceBook {
         call: "2/1".parse().unwrap(),
         cpu_second: "50/1".parse().unwrap(),
@@ -177,18 +177,18 @@ impl World {
 }
 
 /// A host: its keys, and a journal in the format that hosts write.
-pub(super) struct Host {
-    pub(super) host: HostId,
+pub(crate) struct Host {
+    pub(crate) host: HostId,
     pub(super) boot: BootId,
     pub(super) journal: JournalId,
     pub(super) keys: KeyPair,
-    pub(super) records: Vec<String>,
+    pub(crate) records: Vec<String>,
     pub(super) prev: Digest,
     pub(super) calls: u128,
 }
 
 impl Host {
-    pub(super) fn new(n: u128) -> Self {
+    pub(crate) fn new(n: u128) -> Self {
         let (host, journal) = (HostId::from_u128(100 + n), JournalId::from_u128(200 + n));
         Self {
             host,
@@ -201,7 +201,7 @@ impl Host {
         }
     }
 
-    pub(super) fn pusher(&self) -> Pusher {
+    pub(crate) fn pusher(&self) -> Pusher {
         Pusher { host: self.host, key: self.keys.public().clone() }
     }
 
@@ -213,13 +213,13 @@ impl Host {
         seq
     }
 
-    pub(super) fn write(&mut self, entry: &JournalEntry) -> u64 {
+    pub(crate) fn write(&mut self, entry: &JournalEntry) -> u64 {
         let body = String::from_utf8(canonical::to_vec(entry).unwrap()).unwrap();
         self.record("entry", &body)
     }
 
     /// The host's signature over the last record.
-    pub(super) fn sign(&mut self) -> u64 {
+    pub(crate) fn sign(&mut self) -> u64 {
         let head = format!(
             r#"{{"first":"1","hash":"{}","host":"{}","journal":"{}","seq":"{}"}}"#,
             self.prev,
@@ -234,12 +234,12 @@ impl Host {
         self.record("head", &body)
     }
 
-    pub(super) fn push(&self, from: u64) -> JournalPush {
+    pub(crate) fn push(&self, from: u64) -> JournalPush {
         let records = self.records[from as usize - 1..].to_vec();
         JournalPush { from, journal: self.journal, records }
     }
 
-    pub(super) fn receipt(
+    pub(crate) fn receipt(
         &mut self,
         lease: &HostLease,
         offer: &Offer,
@@ -283,7 +283,7 @@ impl Host {
         self.write(&JournalEntry::Receipt(Box::new(receipt)))
     }
 
-    pub(super) fn wishes(&self, installation: &str, at_least: i64) -> LeaseWishes {
+    pub(crate) fn wishes(&self, installation: &str, at_least: i64) -> LeaseWishes {
         let wish = LeaseWish { at_least: eur(at_least), installation: key(installation) };
         LeaseWishes { boot: self.boot, closes: Vec::new(), wishes: vec![wish] }
     }
