@@ -11,6 +11,8 @@ description=$here/../../docs/reference/server.openapi.json
 tools="${XDG_CACHE_HOME:-$HOME/.cache}/soma/tools"
 bin=$(echo "$tools"/schemathesis-*-"$(cksum <"$here/contract/requirements.txt" | cut -d' ' -f1)"/bin)
 work=$(mktemp -d)
+# The fuzzer keeps notes where it is started.
+cd "$work"
 unset SOMA_HOME SOMA_HOST SOMA_TOKEN SOMA_DATABASE_URL SOMA_DATABASE_WORKER_URL SOMA_DATABASE_OWNER_URL
 
 # What would end the fuzzer's own rights, or everybody's, comes last.
@@ -100,7 +102,7 @@ on() { # database
   kill -0 "$server"
 }
 
-trap 'rm -rf "$work"' EXIT
+trap 'cd / && rm -rf "$work"' EXIT
 (on sqlite) &
 sqlite=$!
 (on postgresql) &
