@@ -42,6 +42,12 @@ server_only_in 'sqlx::' 'store|fixture\.rs|continuity/tests'
 # A move of the database names tables out of the retention list and columns out of the schema itself.
 server_only_in 'AssertSqlSafe' 'store/tests|store/transfer|fixture\.rs'
 server_only_in 'std::env::' 'config|fixture\.rs|edge/tests'
+# What ends a process at a named point is in debug builds alone (docs/decisions/0015-crash-points.md).
+crash=$(git grep -nE 'SOMA_CRASH_AT|crash::(arm|reached)' -- '*.rs' '*.sh' '*.toml' Makefile | grep -vE '^(capsules/package/src/crash|host/cli/src/(crash|main)|tests/(src/binary|tests/all/crash/points))\.rs:|^tests/env/lint\.sh:' || true)
+[ -z "$crash" ] || { echo "lint: crash points are armed in one place only:"; echo "$crash"; exit 1; }
+for guarded in 'mod crash;' 'crash::arm();'; do
+  grep -FB1 "$guarded" host/cli/src/main.rs | grep -qF '#[cfg(debug_assertions)]' || { echo "lint: '$guarded' is in release builds"; exit 1; }
+done
 # The pure room never does I/O.
 for pure in std::fs TcpStream TcpListener UdpSocket ToSocketAddrs SystemTime std::time::Instant tokio:: getrandom; do
   if git grep -n "$pure" -- 'policy/src/*.rs' 'policy/src/**/*.rs' 'marketplace/core/src/*.rs' 'marketplace/core/src/**/*.rs' | grep -v '//' | grep -q .; then

@@ -80,6 +80,13 @@ impl Soma {
         self
     }
 
+    /// Ends at a named point (`host.journal.synced`, or `host.journal.synced:3` for the third time) as `kill -9`
+    /// would end it. The binary has points in debug builds alone.
+    #[must_use]
+    pub fn crash_at(self, point: &str) -> Self {
+        self.env("SOMA_CRASH_AT", point)
+    }
+
     /// Runs in this folder.
     #[must_use]
     pub fn within(mut self, folder: &Path) -> Self {

@@ -66,11 +66,41 @@ impl TestHost {
     /// # Errors
     /// If it ends before it is ready, or cannot be started.
     pub async fn start_with(home: &TestHome, more: &[&str]) -> anyhow::Result<Self> {
+        Self::start_by(home, home.soma()?, more).await
+    }
+
+    /// Starts a host that ends at a named point.
+    ///
+    /// # Errors
+    /// If it ends before it is ready, or cannot be started.
+    pub async fn start_to_crash(home: &TestHome, point: &str) -> anyhow::Result<Self> {
+        Self::start_by(home, home.soma()?.crash_at(point), &[]).await
+    }
+
+    /// Starts the host of a home that joined a server, with a token of that server's; to end at a point if one is
+    /// named.
+    ///
+    /// # Errors
+    /// If it ends before it is ready, or cannot be started.
+    pub async fn start_joined(
+        home: &Path,
+        token: &str,
+        point: Option<&str>,
+    ) -> anyhow::Result<Self> {
+        let soma = point.into_iter().fold(Soma::new(home)?, Soma::crash_at);
+        Self::run(soma, &[], token.to_owned()).await
+    }
+
+    async fn start_by(home: &TestHome, soma: Soma, more: &[&str]) -> anyhow::Result<Self> {
+        let mut host = Self::run(soma, more, String::new()).await?;
+        host.token = mint(home.path(), &["call:*", "read:calls", "operate"]).await?;
+        Ok(host)
+    }
+
+    async fn run(soma: Soma, more: &[&str], token: String) -> anyhow::Result<Self> {
         let serve = ["serve", "--role", "host", "--listen", "127.0.0.1:0"];
-        let command = home.soma()?.args(serve).args(more).into_command();
-        let process = Process::start(command).await?;
+        let process = Process::start(soma.args(serve).args(more).into_command()).await?;
         let client = Client::builder().no_proxy().timeout(PATIENCE).build()?;
-        let token = mint(home.path(), &["call:*", "read:calls", "operate"]).await?;
         Ok(Self { process, token, client })
     }
 
@@ -214,6 +244,14 @@ impl TestHost {
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kib = line.and_then(|line| line.split_whitespace().next()).context("no VmHWM")?;
         Ok(kib.parse::<u64>()? * 1024)
+    }
+
+    /// Waits until the process has ended at its named point; what it said.
+    ///
+    /// # Errors
+    /// If it goes on, or ended otherwise.
+    pub async fn killed(self) -> anyhow::Result<String> {
+        self.process.killed().await
     }
 
     /// Ends the process at once, as a crash would.

@@ -1,9 +1,10 @@
 //! A running `soma` that says where it listens: started on a free port, ended with the value.
 
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
@@ -11,6 +12,9 @@ use tokio::task::JoinHandle;
 
 /// Longer than anything a test waits for; a test that meets it has failed.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The number of the signal that nothing can catch.
+pub const KILL: i32 = 9;
 
 /// A running process.
 pub struct Process {
@@ -57,6 +61,19 @@ impl Process {
     pub async fn crash(mut self) -> anyhow::Result<String> {
         self.child.kill().await?;
         Ok(heard(self.said).await)
+    }
+
+    /// Waits until it has ended by itself, and insists that it ended as `kill -9` ends a process; what it said.
+    ///
+    /// # Errors
+    /// If it goes on, or ended otherwise.
+    pub async fn killed(mut self) -> anyhow::Result<String> {
+        let Ok(ended) = tokio::time::timeout(PATIENCE, self.child.wait()).await else {
+            bail!("the process goes on:\n{}", self.crash().await?);
+        };
+        let (status, said) = (ended?, heard(self.said).await);
+        ensure!(status.signal() == Some(KILL), "ended otherwise, with {status}:\n{said}");
+        Ok(said)
     }
 
     /// Asks it to end and waits until it has; what it said, and its exit code.

@@ -11,6 +11,7 @@
 
 mod all {
     mod contract;
+    mod crash;
     mod domains;
     mod first_call;
     mod gate_matrix;

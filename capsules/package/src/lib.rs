@@ -18,6 +18,7 @@ pub mod bundle;
 mod check;
 pub mod component;
 pub mod constitution;
+pub mod crash;
 pub mod dsse;
 pub mod key;
 pub mod kill;

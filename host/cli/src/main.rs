@@ -7,6 +7,8 @@ mod client;
 mod command;
 mod confirm;
 mod context;
+#[cfg(debug_assertions)]
+mod crash;
 mod devkey;
 mod duration;
 mod edge;
@@ -30,6 +32,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    #[cfg(debug_assertions)]
+    crash::arm();
     // One crypto provider for the whole process, named before anything can ask for one.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     match cli::Cli::try_parse() {

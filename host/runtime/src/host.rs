@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use soma_capsule::key::PublicKey;
 use soma_policy::{BootId, FunctionName, HostId, Installation};
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -96,6 +96,8 @@ pub struct Host {
     kills: Kills,
     backends: Arc<Backends>,
     metrics: Metrics,
+    /// Why the journal does not go up to the server, while it does not.
+    push_fault: ArcSwapOption<String>,
     /// Whether a checkpoint of the journal is being made.
     checkpointing: Arc<AtomicBool>,
     served: FunctionName,

@@ -28,6 +28,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock};
 use serde::Serialize;
+use soma_capsule::crash_point;
 use soma_capsule::dsse::Envelope;
 use soma_capsule::key::KeyPair;
 use soma_policy::{
@@ -180,6 +181,7 @@ impl Kills {
         let checked = trusted.check(bytes)?;
         let (at, since, uptime) = (self.clock.now(), self.clock.monotonic(), self.uptime.now());
         let taken = self.record(checked, came, uptime)?;
+        crash_point!("host.kill.taken");
         let stopped = match &taken.stands {
             Some(scope) => cut(running(), &KillSet::of([(scope, taken.order)])),
             None => Vec::new(),

@@ -14,6 +14,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use futures::future::{BoxFuture, FutureExt as _, Shared};
 use parking_lot::Mutex;
+use soma_capsule::crash_point;
 use soma_policy::{
     Authorised, CallId, Denial, Installation, LabelSet, LimitKind, OperatorPolicy, OrderId, Usage,
 };
@@ -290,6 +291,7 @@ impl Running {
             self.cut(Cut::Interrupted);
             return Err(self.cut_reason());
         }
+        crash_point!("host.effect.due");
         self.live()
     }
 

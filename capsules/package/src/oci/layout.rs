@@ -11,6 +11,7 @@ use soma_policy::{Code, Digest};
 
 use super::documents::{Descriptor, Index, Layout};
 use crate::component::bounded;
+use crate::crash_point;
 
 pub(super) const DOCUMENT_BYTES_MAX: u64 = 1 << 20;
 const INDEX_BYTES_MAX: u64 = 4 << 20;
@@ -115,6 +116,7 @@ impl Folder {
             let blobs = root.join("blobs").join("sha256");
             fs::create_dir_all(&blobs).map_err(|source| io_at(&blobs, source))?;
             write_whole(&root.join("index.json"), &json("index.json", &Index::empty())?)?;
+            crash_point!("capsule.layout.begun");
             let layout = Layout { image_layout_version: LAYOUT_VERSION.to_string() };
             write_whole(&marker, &json("oci-layout", &layout)?)?;
         }

@@ -11,6 +11,7 @@ use super::layout::{DOCUMENT_BYTES_MAX, Folder, OciError, json, parse};
 use super::{Artifact, Reference, Stored, Tag};
 use crate::bundle::{BUNDLE_BYTES_MAX, BUNDLE_MEDIA_TYPE};
 use crate::component::ShapeLimits;
+use crate::crash_point;
 
 /// Most artifacts in one layout, referrers included.
 const ARTIFACTS_MAX: usize = 10_000;
@@ -28,6 +29,7 @@ pub fn write_layout(folder: &Path, tag: &Tag, artifact: &Artifact<'_>) -> Result
     let lock = folder.lock()?;
     let mut index = folder.index()?;
     let subject = put_component(&folder, artifact)?;
+    crash_point!("capsule.layout.component");
     let referrer = put_bundle(&folder, artifact.bundle, subject.clone())?;
     let digest = digest_of(&subject)?;
     index.manifests.retain(|entry| {

@@ -33,6 +33,26 @@ pub(super) struct Ready {
     pub(super) policy: Digest,
     /// Guests that run.
     pub(super) running: u32,
+    /// How it stands with its server; null without one.
+    pub(super) feed: Option<FeedState>,
+    /// Why the journal does not go up to the server; null while it does, or without one.
+    pub(super) push: Option<String>,
+}
+
+/// How a host stands with its server.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FeedState {
+    /// Whether the server was heard of lately enough for what can do least harm; else nothing starts.
+    pub(super) fresh: bool,
+    /// The epoch of what was applied.
+    pub(super) epoch: String,
+    /// The number of what was applied.
+    pub(super) n: String,
+    /// How old the last heartbeat that counts is (milliseconds); null if none came since the start.
+    pub(super) age_ms: Option<String>,
+    /// What is wrong with the feed, if it contradicts itself or cannot be read.
+    pub(super) alarm: Option<String>,
 }
 
 /// Which program, which host, which run of it.

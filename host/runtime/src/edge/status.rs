@@ -11,7 +11,10 @@ use soma_policy::Installation;
 use super::auth::Bearer;
 use super::problem::Problem;
 use super::refusal;
-use super::shape::{Health, InstallationItem, InstallationPage, PurgeDone, Ready, Version};
+use super::shape::{
+    FeedState, Health, InstallationItem, InstallationPage, PurgeDone, Ready, Version,
+};
+use crate::feed::FeedStatus;
 use crate::host::{Host, Purged};
 use crate::installations::Entry;
 use crate::token::{KeySet, Scope};
@@ -95,16 +98,24 @@ pub(super) async fn health() -> Json<Health> {
 #[utoipa::path(get, path = "/ready", tag = "host",
     responses((status = 200, description = "ready", body = Ready), (status = 503, description = "not ready", body = Ready)))]
 pub(super) async fn ready(State(host): State<Arc<Host>>) -> (StatusCode, Json<Ready>) {
-    let journal = host.journal().health();
-    let ready = journal.is_ok();
+    let (journal, feed) = (host.journal().health(), feed(&host));
+    let ready = journal.is_ok() && feed.as_ref().is_none_or(|feed| feed.fresh);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = Ready {
         ready,
         journal: journal.err().map_or_else(|| "writing".to_owned(), |error| error.to_string()),
         policy: host.snapshot().policy.hash(),
         running: host.admission().running(),
+        feed,
+        push: host.push_fault().map(|fault| String::clone(&fault)),
     };
     (status, Json(body))
+}
+
+fn feed(host: &Host) -> Option<FeedState> {
+    let FeedStatus { head, age_ms, alarm, fresh } = host.feed_status()?;
+    let (epoch, n) = (head.epoch.to_string(), head.n.to_string());
+    Some(FeedState { fresh, epoch, n, age_ms: age_ms.map(|age| age.to_string()), alarm })
 }
 
 /// Version of the program and of its engine; which host this is.

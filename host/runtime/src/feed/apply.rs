@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use soma_capsule::TrustStore;
+use soma_capsule::{TrustStore, crash_point};
 use soma_policy::{Code, Digest};
 use tokio::sync::mpsc::Receiver;
 
@@ -94,6 +94,7 @@ impl Host {
         if touched.whole || touched.secrets || !touched.installations.is_empty() {
             self.want_secrets(&held);
         }
+        crash_point!("host.feed.applied");
         feed.set_applied(held);
         self.ahead(feed, &reloaded);
     }
@@ -124,12 +125,9 @@ impl Host {
         trust: Option<Arc<TrustStore>>,
     ) -> HashSet<Digest> {
         let packages = self.packages();
-        let is_here = |digest: &Digest| {
-            let store = packages.store();
-            store.contains(digest) && store.approval(digest).is_ok_and(|it| it.is_some())
-        };
         let wanted = tokio::task::block_in_place(|| {
-            wanted.into_iter().filter(|digest| !is_here(digest)).collect::<Vec<_>>()
+            let missing = wanted.into_iter().filter(|digest| !packages.is_here(digest));
+            missing.collect::<Vec<_>>()
         });
         if wanted.is_empty() {
             return HashSet::new();
@@ -194,7 +192,11 @@ impl Host {
 
 /// Components without which something does not run.
 fn missing(snapshot: &Snapshot, held: &Held) -> BTreeSet<Digest> {
-    let waits = |code: Code| matches!(code, Code::CapsuleMissing | Code::ApprovalMissing);
+    // Not here, or here and not whole: a crash may have come between its files.
+    let waits = |code: Code| {
+        let absent = matches!(code, Code::CapsuleMissing | Code::ApprovalMissing);
+        absent || matches!(code, Code::OciLayout | Code::DigestMismatch)
+    };
     let refused: HashSet<_> = snapshot
         .entries()
         .filter(|entry| entry.refused.iter().any(|refused| waits(refused.problem.code)))

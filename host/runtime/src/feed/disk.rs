@@ -9,6 +9,7 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use soma_capsule::crash_point;
 use soma_policy::feed::{Batch, FeedHead, Snapshot};
 
 use super::FeedError;
@@ -110,6 +111,7 @@ impl Disk {
             let _ = log.set_len(start).and_then(|()| log.seek(SeekFrom::Start(start)).map(drop));
             return Err(HomeError::io("write", &path, error).into());
         }
+        crash_point!("host.feed.kept");
         self.bytes = start.saturating_add(frame.len() as u64);
         self.batches = self.batches.saturating_add(1);
         Ok(())
@@ -120,6 +122,7 @@ impl Disk {
         // Should a log of this name be there, it follows a snapshot of another feed.
         remove(&self.log_of(head))?;
         write_private(&self.folder.join(SNAPSHOT), envelope)?;
+        crash_point!("host.feed.replaced");
         self.log = Some(append_to(&self.log_of(head))?);
         (self.bytes, self.batches) = (0, 0);
         self.forget(Some(head))

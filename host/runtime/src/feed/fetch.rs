@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::StreamExt as _;
-use soma_capsule::{TrustStore, UnverifiedPackage};
+use soma_capsule::{TrustStore, UnverifiedPackage, crash_point};
 use soma_policy::Digest;
 
 use super::{FeedClient, FeedError, Request, route};
@@ -98,6 +98,7 @@ fn keep(
     let title = format!("{}@{}", manifest.name, manifest.version);
     let store = packages.store();
     store.put_approval(digest, &approval)?;
+    crash_point!("host.fetch.approved");
     store.put(&package, &title, verified.analysis(), host.clock().now())?;
     packages.forget(digest);
     Ok(())

@@ -64,6 +64,8 @@ pub struct FeedStatus {
     pub age_ms: Option<u64>,
     /// What is wrong with the feed, if it contradicts itself or cannot be read.
     pub alarm: Option<String>,
+    /// Whether it was heard of lately enough for what can do least harm: if not, nothing starts.
+    pub fresh: bool,
 }
 
 impl Feed {
@@ -170,6 +172,7 @@ impl Feed {
             head: self.applied.borrow().head,
             age_ms: age.map(|age| u64::try_from(age).unwrap_or(u64::MAX)),
             alarm: self.alarm.borrow().clone(),
+            fresh: self.role() != HostRole::Host || self.covers(RiskClass::Low, now),
         }
     }
 }

@@ -33,13 +33,15 @@ impl ComponentStore {
         self.folder.join(digest.to_string().replace(':', "-"))
     }
 
-    /// Whether a digest is here.
+    /// Whether a digest is here. A layout that was begun and not finished holds nothing.
     #[must_use]
     pub fn contains(&self, digest: &Digest) -> bool {
-        self.path(digest).join("index.json").is_file()
+        let tags = oci::tags(&self.path(digest));
+        tags.is_ok_and(|tags| tags.iter().any(|(tag, _)| tag.as_str() == TAG))
     }
 
-    /// Keeps a package; keeping it twice adds its newest signature.
+    /// Keeps a package; keeping it twice adds its newest signature. What a crash left half made, or what was
+    /// damaged, is made anew.
     pub fn put(
         &self,
         package: &UnverifiedPackage,
@@ -59,7 +61,16 @@ impl ComponentStore {
         let refused = |source: OciError| HomeError::Stored { path: path.clone(), source };
         let tag: Tag = TAG.parse().map_err(refused)?;
         file::make_folder(&path)?;
-        oci::write_layout(&path, &tag, &artifact).map_err(refused)?;
+        match oci::write_layout(&path, &tag, &artifact) {
+            // The folder is this digest's alone: nothing of anybody else can be in it.
+            Err(OciError::NotALayout(_) | OciError::Malformed { .. }) => {
+                let gone = std::fs::remove_dir_all(&path);
+                gone.map_err(|e| HomeError::io("remove", &path, e))?;
+                file::make_folder(&path)?;
+                oci::write_layout(&path, &tag, &artifact).map_err(refused)?;
+            }
+            written => drop(written.map_err(refused)?),
+        }
         Ok(digest)
     }
 

@@ -154,6 +154,13 @@ impl VerifiedStore {
         &self.store
     }
 
+    /// Whether a component is here, whole and with the marketplace's word on it.
+    pub(crate) fn is_here(&self, digest: &Digest) -> bool {
+        let known = self.facts.lock().contains_key(digest);
+        let whole = known || self.store.get(digest).is_ok_and(|package| package.is_some());
+        whole && self.store.approval(digest).is_ok_and(|word| word.is_some())
+    }
+
     /// Forgets what was found of a digest: its files are others now.
     pub(crate) fn forget(&self, digest: &Digest) {
         self.facts.lock().remove(digest);

@@ -7,6 +7,7 @@ mod tests;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use soma_capsule::crash_point;
 use soma_policy::feed::{HostRole, JournalAck, JournalPush, LeaseAnswer, LeaseWishes, kind};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -66,6 +67,9 @@ async fn leases(host: Weak<Host>, client: Arc<FeedClient>) {
                 match answer {
                     // What it asks back may be closed at once.
                     Ok(answer) => {
+                        if !answer.leases.is_empty() {
+                            crash_point!("host.lease.given");
+                        }
                         host.leases.answered(&asked, answer);
                         (pace, wait) = (Pace::default(), ROUND);
                     }
@@ -98,6 +102,12 @@ async fn ask(client: &FeedClient, asked: &LeaseWishes) -> Result<LeaseAnswer, Fe
 }
 
 impl Host {
+    /// Why the journal does not go up to the server; none while it does, or without one.
+    #[must_use]
+    pub fn push_fault(&self) -> Option<Arc<String>> {
+        self.push_fault.load_full()
+    }
+
     async fn wishes(&self) -> Result<Option<LeaseWishes>, JournalError> {
         let snapshot = self.snapshot();
         let running = snapshot.entries().filter_map(|entry| entry.running.as_ref());
@@ -139,10 +149,14 @@ async fn journal(host: Weak<Host>, client: Arc<FeedClient>) {
         durable.mark_unchanged();
         match round(&mut push, &host, &client).await {
             Ok(Sent::Over) => return,
-            Ok(Sent::More) => pace = Pace::default(),
+            Ok(Sent::More) => {
+                pace = Pace::default();
+                note(&host, None);
+            }
             Ok(Sent::Waits) => sleep(pace.failed()).await,
             Ok(Sent::Nothing) => {
                 pace = Pace::default();
+                note(&host, None);
                 // An error: the writer is gone. What was durable by then is sent after the next start.
                 if durable.changed().await.is_err() {
                     return;
@@ -151,9 +165,17 @@ async fn journal(host: Weak<Host>, client: Arc<FeedClient>) {
             }
             Err(halt) => {
                 tell(&halt);
+                note(&host, Some(&halt));
                 sleep(pace.failed()).await;
             }
         }
+    }
+}
+
+/// Keeps what `/ready` says of it.
+fn note(host: &Weak<Host>, halt: Option<&Halt>) {
+    if let Some(host) = host.upgrade() {
+        host.push_fault.store(halt.map(|halt| Arc::new(halt.to_string())));
     }
 }
 
@@ -192,7 +214,14 @@ async fn round(push: &mut Push, host: &Weak<Host>, client: &FeedClient) -> Resul
 
 async fn send(client: &FeedClient, push: &JournalPush) -> Result<JournalAck, FeedError> {
     let body = serde_json::to_vec(push).map_err(FeedError::system("the push"))?;
+    // The first request of a run only asks for the place.
+    if !push.records.is_empty() {
+        crash_point!("host.push.due");
+    }
     let answer = client.post(JOURNAL, body).await?;
+    if !push.records.is_empty() {
+        crash_point!("host.push.taken");
+    }
     serde_json::from_slice(&answer).map_err(|error| FeedError::Unfit(error.to_string()))
 }
 

@@ -130,6 +130,7 @@ impl Host {
             journal,
             leases,
             kills,
+            push_fault: arc_swap::ArcSwapOption::default(),
             checkpointing: Arc::default(),
             served,
             client: feed.as_ref().map(|feed| Arc::clone(feed.client())),

@@ -5,6 +5,7 @@
 //! to ended.
 
 use serde_json::Value;
+use soma_capsule::crash_point;
 use soma_policy::{Code, Denial, JournalEntry, JournalId, Layer, Outcome, Receipt};
 
 use super::CallReply;
@@ -115,8 +116,11 @@ impl Started {
         let receipt = self.receipt(parts.outcome);
         let host = self.host.clone();
         let entry = JournalEntry::Receipt(Box::new(receipt.clone()));
-        let (written, outcome) = match host.journal().append(&entry).durable().await {
+        let ticket = host.journal().append(&entry);
+        crash_point!("host.receipt.appended");
+        let (written, outcome) = match ticket.durable().await {
             Ok(position) => {
+                crash_point!("host.receipt.durable");
                 self.reservation.settle(receipt.charge);
                 (
                     Some(ReceiptRef { journal: host.journal().id(), seq: position.seq }),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use soma_capsule::crash_point;
 use soma_policy::{
     Authorised, CallFacts, CallId, Caller, Code, Denial, FunctionName, Installation,
     InstallationKey, JournalEntry, LabelSet, Layer, LimitKind, Limits, Millis, Outcome,
@@ -230,6 +231,7 @@ impl Started {
         });
         // A pure call never waits for it; whoever is about to show something outside does.
         let ticket = self.host.journal().append_soon(&record);
+        crash_point!("host.start.recorded");
         self.running.set_start(async move { ticket.durable().await.is_ok() }.boxed());
         Ok(self)
     }

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use soma_capsule::crash_point;
 use soma_policy::Digest;
 
 use super::chain;
@@ -135,9 +136,12 @@ impl Writer {
         let path = segment::path(&self.shared.dir, self.tail.header.first);
         let start = self.tail.length;
         self.tail.file.write_at(start, &self.out).map_err(DiskError::of("append to", &path))?;
+        crash_point!("host.journal.written");
         self.tail.file.sync().map_err(DiskError::of("sync", &path))?;
+        crash_point!("host.journal.synced");
         self.tail.length = start.saturating_add(self.out.len() as u64);
         self.write_head()?;
+        crash_point!("host.journal.headed");
         self.shared.publish(|index| {
             for record in laid {
                 let place = |at: usize| start.saturating_add(at as u64);

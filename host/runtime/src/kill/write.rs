@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use soma_capsule::crash_point;
 use soma_capsule::dsse::Envelope;
 use soma_policy::{Digest, JournalEntry, KillRecord, OrderId, Timestamp, Uptime};
 
@@ -24,6 +25,7 @@ impl Kills {
             let (folder, copy) = (Arc::clone(&self.folder), line.clone());
             let stored = tokio::task::spawn_blocking(move || folder.store(&copy)).await;
             let stored = stored.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+            crash_point!("host.kill.stored");
             let recorded = ticket.durable().await.map(drop);
             all &= self.written(&line, stored, recorded);
         }
@@ -87,6 +89,7 @@ impl Kills {
         if !matches!(stored, Ok(Ok(()))) && ticket.durable().await.is_err() {
             tracing::error!(%order, "a kill receipt could not be written down");
         }
+        crash_point!("host.kill.receipted");
         self.book.lock().keep_receipt(order, envelope.clone());
         Some((receipt, envelope))
     }

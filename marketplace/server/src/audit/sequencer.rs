@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use soma_capsule::crash_point;
 use soma_policy::{Digest, Timestamp};
 
 use super::chain;
@@ -59,7 +60,9 @@ impl Sequencer {
             Stream::Outbox => changes(&mut unit, stream, head).await?,
         };
         unit.move_head(stream, fence, head.seq, &head.hash).await?;
+        crash_point!("server.sequencer.numbered");
         unit.commit().await?;
+        crash_point!("server.sequencer.committed");
         if stream == Stream::Feed {
             server.numbered.send_replace(head.seq);
         }
@@ -97,6 +100,7 @@ impl Sequencer {
         let row = Checkpoint { seq: head.seq, head: head.hash.clone(), at, envelope: line.clone() };
         unit.insert_checkpoint(&row).await?;
         unit.commit().await?;
+        crash_point!("server.checkpoint.committed");
         let path = server.checkpoints.clone();
         let kept = tokio::task::spawn_blocking(move || checkpoint::keep(&path, &line)).await;
         match kept {

@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use soma_capsule::KeyPair;
+use soma_capsule::{KeyPair, crash_point};
 use soma_policy::{Digest, Timestamp};
 use tempfile::{NamedTempFile, TempDir};
 use zeroize::Zeroizing;
@@ -170,6 +170,7 @@ impl Work {
         let file = file.map_err(ContinuityError::disk("made", &folder))?;
         let (manifest, sealed, left_out) = self.pack(file.as_file(), target)?;
         file.as_file().sync_all().map_err(ContinuityError::disk("written", target))?;
+        crash_point!("server.backup.packed");
         match file.persist_noclobber(target) {
             Ok(_) => {}
             Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::json;
+use soma_capsule::crash_point;
 use soma_policy::CallId;
 
 use super::chains::{ChainReport, first_fault, walk_all};
@@ -91,8 +92,10 @@ pub async fn move_to_postgres(
     let detail = json!({ "rows": rows.to_string(), "to": "postgresql" });
     let entry = console_entry(clock, Act::DatabaseMoved, &deployment, &detail.to_string())?;
     target.unit.audit(&entry).await?;
+    crash_point!("server.move.copied");
     // From here on the file no longer counts, whatever becomes of us.
     source.close().await?;
+    crash_point!("server.move.closed");
     target.commit().await.map_err(ContinuityError::Unclear)?;
     Ok(MoveReport { tables, chains })
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::json;
+use soma_capsule::crash_point;
 use soma_policy::feed::EpochRaise;
 use tempfile::TempDir;
 use zeroize::Zeroizing;
@@ -179,6 +180,7 @@ impl Restoring {
         server.store.close().await;
         let chains = chains?;
         let Self { folder, home, .. } = self;
+        crash_point!("server.restore.begun");
         blocking(move || place(&folder, &home)).await?;
         Ok(chains)
     }

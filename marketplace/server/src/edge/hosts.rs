@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use soma_capsule::PublicKey;
+use soma_capsule::{PublicKey, crash_point};
 use soma_policy::feed::{Enrol, Enrolled, FeedHead, HostRole, RiskClass};
 use soma_policy::{BootId, Code, Digest, HostId, JournalId, Millis, RegionId, Timestamp};
 use utoipa::ToSchema;
@@ -174,12 +174,17 @@ pub(super) async fn join(
     if taken.region.is_some() && taken.region != row.region {
         return Err(bad("the token is for another region"));
     }
-    unit.insert_host(&row).await?;
+    match unit.host(&row.host).await? {
+        // The answer was lost: without this the host could never join.
+        Some(known) if known.is_unheard(&row) => unit.rejoin_host(&row).await?,
+        _ => unit.insert_host(&row).await?,
+    }
     let detail = json!({ "role": row.role, "region": row.region, "by": taken.made_by });
     let actor = format!("host:{}", row.host);
     let entry = server.note(&server.platform, &actor, Act::HostEnrolled, row.host, &detail);
     unit.audit(&entry).await?;
     unit.commit().await?;
+    crash_point!("server.enrol.committed");
     server.bell.notify_one();
     let enrolled = Enrolled {
         deployment: server.deployment.clone(),

@@ -7,6 +7,7 @@
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
+use soma_capsule::crash_point;
 use soma_policy::{Code, Digest, Millis, OrgId};
 
 use super::problem::Problem;
@@ -195,12 +196,17 @@ fn in_flight() -> Problem {
 impl<U: Ends> Work<U> {
     /// Stores the answer with the effect, makes both last and gives the answer.
     pub(crate) async fn done(mut self, reply: Reply) -> Result<Response, Problem> {
-        if let Some((scope, fingerprint)) = self.stored.take() {
+        let stored = self.stored.take();
+        let repeatable = stored.is_some();
+        if let Some((scope, fingerprint)) = stored {
             let now = self.server.now();
             let answer = reply.stored(fingerprint);
             self.unit.store_answer(&scope, &answer, now, now.plus(KEEP)).await?;
         }
         self.unit.end().await?;
+        if repeatable {
+            crash_point!("server.once.committed");
+        }
         self.server.bell.notify_one();
         Ok(reply.into_response())
     }

@@ -1,6 +1,7 @@
 //! What follows from a step: the revision's row, the change of the feed, events and the record, all or nothing.
 
 use serde_json::{Value, json};
+use soma_capsule::crash_point;
 use soma_market::Step;
 use soma_market::install::{InstallEffect, Installed};
 use soma_policy::feed::Topic;
@@ -44,6 +45,7 @@ pub(super) async fn keep_first(
     let row = InstallationRow { it: next.clone(), change, created: server.now() };
     unit.insert_installation(&row).await?;
     follow(server, unit, who, &next, &effects).await?;
+    crash_point!("server.install.kept");
     Ok(next)
 }
 

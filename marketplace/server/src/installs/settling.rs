@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use soma_capsule::crash_point;
 use soma_market::Step;
 use soma_market::install::{GateResult, InstallCommand, InstallState, Installed};
 use soma_policy::feed::HostRole;
@@ -53,7 +54,9 @@ impl Server {
         };
         let Some(step) = next else { return Ok(false) };
         keep(self, &mut unit, "rules", &row, step).await?;
+        crash_point!("server.activation.kept");
         unit.commit().await?;
+        crash_point!("server.activation.committed");
         self.bell.notify_one();
         Ok(true)
     }

@@ -1,6 +1,7 @@
 //! Taking a document: checked, merged with what is known, kept, told and noted, all in one transaction.
 
 use serde_json::json;
+use soma_capsule::crash_point;
 use soma_capsule::kill::{Checked, Document, KillRefusal};
 use soma_policy::feed::{KillNotice, Topic};
 use soma_policy::{HostId, KillError, KillScope, KillSet, OrderId};
@@ -77,7 +78,9 @@ impl Server {
         if changed {
             let note = self.kill_note(&book, (id, hash), giver, is_lift, &taken);
             unit.audit(&note).await?;
+            crash_point!("server.kill.kept");
             unit.commit().await?;
+            crash_point!("server.kill.committed");
             self.bell.notify_one();
             if let Some(scope) = &taken.stands {
                 self.follow_taken(scope, id).await;

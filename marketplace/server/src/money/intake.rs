@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use soma_capsule::PublicKey;
+use soma_capsule::{PublicKey, crash_point};
 use soma_market::Refusal;
 use soma_market::settle::{Entry, JournalCommand, JournalState, Position};
 use soma_policy::feed::{JournalAck, JournalPush};
@@ -71,7 +71,9 @@ impl Server {
             self.alarm_quarantine(&mut unit, &owner, refusal).await?;
         }
         unit.keep(book, now).await?;
+        crash_point!("server.push.settled");
         unit.commit().await?;
+        crash_point!("server.push.committed");
         self.bell.notify_one();
         refusal.map_or_else(|| ack(&row.position), |refusal| Err(refusal.into()))
     }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use soma_capsule::crash_point;
 use soma_market::Refusal;
 use soma_market::budget::{Amounts, Measure, Window};
 use soma_market::lease::{LastEntry, LeaseAsk, LeaseCommand, LeaseState, grant};
@@ -69,7 +70,13 @@ impl Server {
         let wished: BTreeSet<_> = asked.wishes.iter().map(|wish| &wish.installation).collect();
         answer.recalls = unit.recall_idle((host, asked.boot), &wished, now).await?;
         unit.keep(book, now).await?;
+        if !answer.leases.is_empty() {
+            crash_point!("server.lease.given");
+        }
         unit.commit().await?;
+        if !answer.leases.is_empty() {
+            crash_point!("server.lease.committed");
+        }
         self.bell.notify_one();
         Ok(answer)
     }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use semver::Version;
 use serde_json::json;
-use soma_capsule::dsse;
+use soma_capsule::{crash_point, dsse};
 use soma_market::offer::Offer;
 use soma_market::release::{CapsuleEntry, Release, ReleaseCommand, ReleaseState};
 use soma_policy::CapsuleName;
@@ -35,6 +35,7 @@ pub(super) async fn publish(
         return Err(MarketError::Raced);
     }
     countersign(server, &next).await?;
+    crash_point!("server.publish.countersigned");
     let record = next.record();
     let (_, facts) = facts_of(&present(unit, &next).await?)?;
     let offer = Offer::new(facts.price, None, None, None)?;

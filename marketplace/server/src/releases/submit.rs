@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::json;
-use soma_capsule::{Manifest, PublicKey, UnverifiedPackage};
+use soma_capsule::{Manifest, PublicKey, UnverifiedPackage, crash_point};
 use soma_market::finding::Finding;
 use soma_market::org::{Actor, Permission};
 use soma_market::release::{
@@ -71,6 +71,7 @@ impl Server {
         });
         let examined = examined.await??;
         self.packages.put(component, bundle).await?;
+        crash_point!("server.submit.filed");
         Ok(Submitted { examined, papers })
     }
 

@@ -45,6 +45,14 @@ impl HostRow {
     pub(crate) fn is_live(&self, now: Timestamp, class: RiskClass) -> bool {
         self.retired.is_none() && self.seen.is_some_and(|seen| now.since(seen) <= class.lease())
     }
+
+    /// Whether this is a host that joined and never heard so: the same keys, role and region, and it never reported.
+    pub(crate) fn is_unheard(&self, joins: &Self) -> bool {
+        let untouched = self.seen.is_none() && self.retired.is_none() && self.quarantine.is_none();
+        let same_keys =
+            self.signing_key == joins.signing_key && self.sealing_key == joins.sealing_key;
+        untouched && same_keys && self.role == joins.role && self.region == joins.region
+    }
 }
 
 pub(super) fn role_text(role: HostRole) -> &'static str {
@@ -151,6 +159,14 @@ impl PlatformUnit {
         let since = Timestamp(now.0.saturating_sub(RiskClass::Low.lease().0));
         let sql = select!("WHERE retired_ms IS NULL AND seen_ms >= $1 ORDER BY host LIMIT 10000");
         self.tx.all(sql, binds![since]).await?.iter().map(read).collect()
+    }
+
+    /// A host that is known joins once more: only where it is reached and which program it runs may be new.
+    pub(crate) async fn rejoin_host(&mut self, it: &HostRow) -> Result<(), StoreError> {
+        let sql =
+            "UPDATE hosts SET address = $2, program = $3 WHERE host = $1 AND retired_ms IS NULL";
+        let host = it.host.to_string();
+        self.tx.run(sql, binds![&host, &it.address, &it.program]).await.map(drop)
     }
 
     /// What a host says of itself; false if it was retired.

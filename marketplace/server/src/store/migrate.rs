@@ -4,6 +4,7 @@
 //! Steps expand; what they leave unused is contracted one version later, so that the version before
 //! still runs on the new schema. A database that is two steps ahead is refused.
 
+use soma_capsule::crash_point;
 use soma_policy::{Digest, Timestamp};
 use sqlx::{Connection, PgConnection, Row as _, SqliteConnection, SqlitePool};
 
@@ -63,6 +64,7 @@ pub(super) async fn sqlite(pool: &SqlitePool, now: Timestamp) -> Result<(), Stor
         sqlx::raw_sql(step.sqlite).execute(&mut *tx).await.map_err(|e| failed(step, &e))?;
         let note = sqlx::query(NOTE).bind(step.version).bind(digest(step.sqlite));
         note.bind(super::sql::whole(now.0)).execute(&mut *tx).await?;
+        crash_point!("server.migration.step");
     }
     tx.commit().await?;
     Ok(())
@@ -84,6 +86,7 @@ async fn postgres_locked(owner: &mut PgConnection, now: Timestamp) -> Result<(),
         sqlx::raw_sql(step.postgres).execute(&mut *tx).await.map_err(|e| failed(step, &e))?;
         let note = sqlx::query(NOTE).bind(step.version).bind(digest(step.postgres));
         note.bind(super::sql::whole(now.0)).execute(&mut *tx).await?;
+        crash_point!("server.migration.step");
         tx.commit().await?;
     }
     sqlx::query("GRANT SELECT ON schema_steps TO soma_app, soma_worker").execute(owner).await?;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue, Request, Response, Uri, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use soma_capsule::crash_point;
 use soma_policy::{Code, Denial, HttpRequest, Label, Layer, LimitKind, Origin};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
@@ -124,6 +125,7 @@ impl Job {
             .send(request, times.first_byte)
             .await
             .map_err(|error| Fault::from(error).0)?;
+        crash_point!("host.effect.sent");
         self.receive(exchange, &secrets, times.between)
     }
 

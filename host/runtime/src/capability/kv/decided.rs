@@ -2,6 +2,7 @@
 //!
 //! The resource table is not here: what waits for the store must hold nothing that only one thread may see.
 
+use soma_capsule::crash_point;
 use soma_policy::{
     CapabilityKind, CapabilityRef, Code, Denial, HostCall, KvOperation, KvRequest, Label, LimitKind,
 };
@@ -151,7 +152,9 @@ impl Decided<'_> {
         let permits = self.admit(bucket, KvOperation::Set, keys)?;
         running.before_effect().await?;
         let values = pairs.into_iter().map(|(_, value)| value).collect();
-        self.said(bucket, self.store.set(running, permits, values).await)
+        let kept = self.store.set(running, permits, values).await;
+        crash_point!("host.effect.kept");
+        self.said(bucket, kept)
     }
 
     pub(super) async fn delete(

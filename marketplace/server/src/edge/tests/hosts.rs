@@ -66,6 +66,28 @@ on_both_databases! {
         join(&again, enrol(&b, "host")).await.refused(403, "SOMA-T018");
     }
 
+    async fn a_host_that_never_heard_that_it_joined_joins_again_and_no_other_takes_its_name(database: TestDatabase) {
+        let stage = Stage::empty(database).await;
+        let (operator, _) = stage.operator().await;
+        let host = TestHost::new(1);
+        let join = async |body: &Value| {
+            let code = token(&stage, &operator, json!({ "role": body["role"] })).await;
+            stage.ask("POST", "/v1/hosts").token(&code).json(body).send().await
+        };
+        join(&enrol(&host, "host")).await.expect(201);
+        let mut moved = enrol(&host, "host");
+        moved["address"] = json!("https://10.0.0.8:8443");
+        join(&moved).await.expect(201);
+        let seen = stage.get("/v1/hosts", &operator.token).await.expect(200);
+        assert_eq!((seen["items"].as_array().unwrap().len(), &seen["items"][0]["address"]), (1, &moved["address"]));
+        // Other keys under its name, and another role, are somebody else.
+        join(&enrol(&TestHost { id: host.id, key: TestHost::new(2).key }, "host")).await.refused(409, "SOMA-U004");
+        join(&enrol(&host, "gateway")).await.refused(409, "SOMA-U004");
+        // Who has reported knows that it joined.
+        beat(&stage, &host, &report("0123456789abcdef")).await.expect(200);
+        join(&moved).await.refused(409, "SOMA-U004");
+    }
+
     async fn only_operators_with_two_fresh_factors_make_tokens_and_retire(database: TestDatabase) {
         let stage = Stage::empty(database).await;
         let (operator, _) = stage.operator().await;
