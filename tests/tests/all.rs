@@ -16,6 +16,7 @@ mod all {
     mod first_call;
     mod gate_matrix;
     mod hostile;
+    mod law;
     mod library;
     mod logs;
     mod marketplace;
