@@ -26,6 +26,7 @@ pub mod report;
 pub mod server;
 pub mod someone;
 pub mod sse;
+pub mod trace;
 
 pub use authenticator::Authenticator;
 pub use authority::Authority;
@@ -40,3 +41,4 @@ pub use postgres::Postgres;
 pub use process::Process;
 pub use realm::Realm;
 pub use server::{Seen, TestServer};
+pub use trace::Traces;

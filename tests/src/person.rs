@@ -47,6 +47,13 @@ impl Person {
         Ok(person)
     }
 
+    /// The same person at another place of the platform: a restored home, another address.
+    #[must_use]
+    pub fn at(self, platform: &Platform) -> Self {
+        let (home, url) = (platform.home().to_owned(), platform.url().to_owned());
+        Self { home, url, ..self }
+    }
+
     /// Where their things lie.
     #[must_use]
     pub fn home(&self) -> &Path {

@@ -38,9 +38,22 @@ impl Platform {
             std::fs::write(own, RATES)?;
         }
         let up = home.soma()?.args(["up", "--listen", "127.0.0.1:0"]).args(more).into_command();
+        Self::started(home.path(), up).await
+    }
+
+    /// The same on any home, at an address that is known before.
+    ///
+    /// # Errors
+    /// If it ends before it is ready, or cannot be started.
+    pub async fn start_on(home: &Path, listen: &str) -> anyhow::Result<Self> {
+        let up = Soma::new(home)?.args(["up", "--listen", listen]).into_command();
+        Self::started(home, up).await
+    }
+
+    async fn started(home: &Path, up: tokio::process::Command) -> anyhow::Result<Self> {
         let process = Process::start(up).await?;
         let client = Client::builder().no_proxy().timeout(PATIENCE).build()?;
-        Ok(Self { process, home: home.path().to_owned(), client })
+        Ok(Self { process, home: home.to_owned(), client })
     }
 
     /// The gateway: `http://127.0.0.1:PORT`.

@@ -10,6 +10,8 @@
 )]
 
 mod all {
+    mod canary;
+    mod continuity;
     mod contract;
     mod crash;
     mod domains;

@@ -175,7 +175,7 @@ async fn a_backup_that_was_cut_off_leaves_no_archive_and_the_next_one_is_whole()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_move_between_databases_that_was_cut_off_counts_in_one_of_them_and_is_repeated() {
-    let Some(postgres) = Postgres::start().unwrap() else { return };
+    let Some(postgres) = Postgres::start().await.unwrap() else { return };
     let base = Realm::found().await.unwrap();
     for (database, point) in
         [("postgres", "server.move.copied"), ("template1", "server.move.closed")]
