@@ -93,7 +93,7 @@ async fn a_value_reaches_the_request_it_is_for_and_is_found_nowhere_else() {
         said.push(operator.soma(&arguments).unwrap().finish().await.unwrap().said());
     }
     let host = operator.reads(&["host", "list"]).await.unwrap();
-    assert_eq!(items(&host).len(), 1, "{host}");
+    assert!(items(&host).iter().any(|it| text(it, "/role") == "host"), "{host}");
     for words in &said {
         assert!(!canary.is_in(words.as_bytes()), "a command said it: {words}");
     }
