@@ -3,9 +3,9 @@
 //! A restored server gives numbers again that hosts have seen before. So its feed begins a new epoch, which
 //! the root key alone can sign: without that nothing is restored.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{Seek as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -57,7 +57,12 @@ pub async fn restore(
         file.rewind().map_err(ContinuityError::disk("read", &archive))?;
         let beside = home.parent().filter(|parent| !parent.as_os_str().is_empty());
         let beside = beside.map_or_else(|| PathBuf::from("."), Path::to_owned);
-        let folder = tempfile::Builder::new().prefix(".soma-restore-").tempdir_in(&beside);
+        // Nobody else enters it, now or when it has its name.
+        let closed = Permissions::from_mode(0o700);
+        let folder = tempfile::Builder::new()
+            .prefix(".soma-restore-")
+            .permissions(closed)
+            .tempdir_in(&beside);
         let folder = folder.map_err(ContinuityError::disk("made", &beside))?;
         unpack(&file, &checked, &keys, folder.path())?;
         Ok(Restoring { manifest: checked.manifest, folder, home })

@@ -38,6 +38,9 @@ async fn a_home_comes_back_with_a_new_epoch_and_goes_on() {
     assert_eq!((raise.epoch, &raise.deployment), (1, &it.server.deployment));
     let chains = restoring.finish(&it.epoch(&raise), it.clock.clone()).await.unwrap();
     assert!(chains.iter().all(|chain| chain.findings.is_empty()), "{chains:?}");
+    // A home that others may enter is not used.
+    let mode = std::os::unix::fs::PermissionsExt::mode(&home.metadata().unwrap().permissions());
+    assert_eq!(mode & 0o077, 0, "{mode:o}");
 
     for (path, text) in [
         ("keys/root.key", CANARY),
