@@ -17,7 +17,7 @@ pub(crate) async fn run(rows: &mut Rows) -> anyhow::Result<()> {
     let rights =
         ["token", "new", "--can", "call:*", "--can", "install", "--can", "org:read", "--ttl", "1h"];
     let token = bazaar.operator.does(&rights).await?.stdout.trim().to_owned();
-    let (mut published, mut called) = (Vec::new(), Vec::new());
+    let (mut published, mut called, mut known) = (Vec::new(), Vec::new(), Vec::new());
     for nth in 0..RELEASES {
         let version = format!("1.0.{nth}");
         let packed = bazaar.pack("text", &[("0.1.0", &version)]).await?;
@@ -26,12 +26,15 @@ pub(crate) async fn run(rows: &mut Rows) -> anyhow::Result<()> {
         published.push(since.elapsed());
         ensure!(text(&judged, "/state") == "published", "{judged}");
         called.push(first_call(&bazaar, &token, &version, &format!("text-{nth}")).await?);
+        known.push(first_call(&bazaar, &token, &version, &format!("again-{nth}")).await?);
     }
     let against =
         "submitted → published: examined, watched among fake peers, scored, countersigned";
     rows.times("publish.total", &[50, 99], &published, against, Some(30_000.0));
     let against = "installation accepted → first answer of a digest that is new to the host";
     rows.times("install.first_call", &[99, 50], &called, against, Some(50.0));
+    let against = "the same for one that the host has compiled before";
+    rows.times("install.first_call.known", &[99, 50], &known, against, None);
     Ok(())
 }
 
