@@ -84,6 +84,7 @@ on_both_databases! {
         join(&enrol(&TestHost { id: host.id, key: TestHost::new(2).key }, "host")).await.refused(409, "SOMA-U004");
         join(&enrol(&host, "gateway")).await.refused(409, "SOMA-U004");
         // Who has reported knows that it joined.
+        Sequencer::default().run(&stage.server).await.unwrap();
         beat(&stage, &host, &report("0123456789abcdef")).await.expect(200);
         join(&moved).await.refused(409, "SOMA-U004");
     }
