@@ -152,9 +152,13 @@ async fn a_host_whose_disk_was_brought_back_from_a_copy_is_caught_and_nothing_is
     let ready = back.until("/ready", wrong).await.unwrap();
     println!("brought back: {}", ready["push"]);
     let line = json!({ "name": "todo", "line": "twice" });
-    // A lease that it was given before it was caught lets a call run; nobody ever pays for it.
-    let called = back.call("notes", "append", &line).await.unwrap();
-    println!("brought back: a call ends with {}", called.status);
+    // A lease that came before it was caught may let a call run, and nobody ever pays for it. Started again it gets no
+    // money to run anything with.
+    back.call("notes", "append", &line).await.unwrap();
+    back.stop().await.unwrap();
+    let again = copy.host(&call, None).await.unwrap();
+    let refused = again.call("notes", "append", &line).await.unwrap();
+    assert_ne!(refused.status, 200, "{refused:?}");
     let journals = plane.get("/v1/billing/journals", &operator).await.unwrap();
     assert_eq!(journals["items"][0]["receipts"], taken, "{journals}");
     assert_sound(&plane, &operator).await;
