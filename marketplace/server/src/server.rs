@@ -19,7 +19,7 @@ use soma_policy::{CallId, OrgId, Timestamp, canonical};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-pub use beside::EnrolmentCode;
+pub use beside::{BesideError, EnrolmentCode, Pass};
 pub use founding::BootstrapCode;
 pub(crate) use keys::audit_key;
 pub(crate) use rates::{RateLimiter, Verdict};
@@ -61,6 +61,8 @@ pub struct Inner {
     pub(crate) stopping: CancellationToken,
     /// Rung after each commit: there may be something to number.
     pub(crate) bell: Notify,
+    /// Rung when what was committed has been numbered: installations may go on.
+    pub(crate) followed: Notify,
     pub(crate) audit_key: KeyPair,
     /// Signs what hosts are told.
     pub(crate) feed_key: KeyPair,
@@ -157,6 +159,7 @@ impl Server {
             in_flight: Mutex::new(HashSet::new()),
             stopping: CancellationToken::new(),
             bell: Notify::new(),
+            followed: Notify::new(),
             audit_key: keys.audit,
             feed_key: keys.feed,
             nonces: Nonces::new(clock.now()),

@@ -33,10 +33,14 @@ impl Sequencer {
     /// Numbers everything that waits, and says how many rows that were.
     pub(crate) async fn run(&mut self, server: &Server) -> Result<u64, StoreError> {
         let mut numbered = 0;
-        for stream in [Stream::Audit, Stream::Feed, Stream::Outbox] {
-            while waits(server, stream).await? {
-                let Some(count) = self.batch(server, stream).await? else { break };
-                numbered += count;
+        let mut before = None;
+        // In turns, hosts first: much of one kind does not hold up the others.
+        while before != Some(numbered) {
+            before = Some(numbered);
+            for stream in [Stream::Feed, Stream::Audit, Stream::Outbox] {
+                if waits(server, stream).await? {
+                    numbered += self.batch(server, stream).await?.unwrap_or_default();
+                }
             }
         }
         self.sign_if_due(server).await?;

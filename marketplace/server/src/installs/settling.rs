@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use soma_capsule::crash_point;
 use soma_market::Step;
-use soma_market::install::{GateResult, InstallCommand, InstallState, Installed};
+use soma_market::install::{GateResult, InstallCommand, InstallEffect, InstallState, Installed};
 use soma_policy::feed::HostRole;
 use soma_policy::{HostId, InstallationKey};
 
@@ -19,6 +19,9 @@ use crate::store::{HostRow, InstallationRow, PlatformUnit};
 
 /// Installations of one look.
 const PAGE: u32 = 100;
+
+/// What becomes of an installation, with what follows from it.
+type Settled = Step<Installed, InstallEffect>;
 
 impl Server {
     /// Settles what can be settled now, and says how many installations changed.
@@ -42,17 +45,14 @@ impl Server {
     }
 
     async fn settle_one(&self, key: &InstallationKey) -> Result<bool, MarketError> {
+        // Most of what waits goes on waiting: that is seen without keeping others from writing.
+        let mut look = self.store.survey(SCOPE).await?;
+        if self.next_of(&mut look, key).await?.is_none() {
+            return Ok(false);
+        }
+        drop(look);
         let mut unit = self.store.platform(SCOPE).await?;
-        let Some(row) = unit.installation(key).await? else { return Ok(false) };
-        let live = unit.live_hosts(self.now()).await?;
-        let hosts: BTreeMap<HostId, &HostRow> =
-            live.iter().filter(|it| it.role == HostRole::Host).map(|it| (it.host, it)).collect();
-        let next = match row.it.state() {
-            InstallState::Pending => self.heard(&mut unit, &row, &hosts).await?,
-            InstallState::Gating => self.judged(&mut unit, &row).await?,
-            InstallState::Active | InstallState::Removed => None,
-        };
-        let Some(step) = next else { return Ok(false) };
+        let Some((row, step)) = self.next_of(&mut unit, key).await? else { return Ok(false) };
         keep(self, &mut unit, "rules", &row, step).await?;
         crash_point!("server.activation.kept");
         unit.commit().await?;
@@ -61,13 +61,31 @@ impl Server {
         Ok(true)
     }
 
+    /// The step that an installation can take now, if there is one.
+    async fn next_of(
+        &self,
+        unit: &mut PlatformUnit,
+        key: &InstallationKey,
+    ) -> Result<Option<(InstallationRow, Settled)>, MarketError> {
+        let Some(row) = unit.installation(key).await? else { return Ok(None) };
+        let live = unit.live_hosts(self.now()).await?;
+        let hosts: BTreeMap<HostId, &HostRow> =
+            live.iter().filter(|it| it.role == HostRole::Host).map(|it| (it.host, it)).collect();
+        let next = match row.it.state() {
+            InstallState::Pending => self.heard(unit, &row, &hosts).await?,
+            InstallState::Gating => self.judged(unit, &row).await?,
+            InstallState::Active | InstallState::Removed => None,
+        };
+        Ok(next.map(|step| (row, step)))
+    }
+
     /// The step by what hosts reported; none if nothing new was said.
     async fn heard(
         &self,
         unit: &mut PlatformUnit,
         row: &InstallationRow,
         hosts: &BTreeMap<HostId, &HostRow>,
-    ) -> Result<Option<Step<Installed, soma_market::install::InstallEffect>>, MarketError> {
+    ) -> Result<Option<Settled>, MarketError> {
         let record = row.it.record();
         let number = unit.number_of(&record.key.org, &row.change).await?;
         let head = unit.head(crate::store::Stream::Feed).await?;
@@ -102,7 +120,7 @@ impl Server {
         &self,
         unit: &mut PlatformUnit,
         row: &InstallationRow,
-    ) -> Result<Option<Step<Installed, soma_market::install::InstallEffect>>, MarketError> {
+    ) -> Result<Option<Settled>, MarketError> {
         let Some(candidate) = &row.it.record().candidate else { return Ok(None) };
         let hosts = self.hosts_for(unit, class_of(&row.it)).await?;
         let result = result(unit, row, &hosts).await?;

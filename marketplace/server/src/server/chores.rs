@@ -3,6 +3,9 @@
 
 use std::time::Duration;
 
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
 use crate::audit::Sequencer;
 use crate::market::MarketError;
 use crate::money::Checks;
@@ -10,7 +13,7 @@ use crate::releases::complete_transfers;
 use crate::server::Server;
 use crate::store::{PlatformScope, StoreError, sweep};
 
-/// How long the bell may be silent.
+/// Between two looks at what time brings; how long a bell may be silent.
 const TICK: Duration = Duration::from_secs(1);
 /// Ticks between two readings of the keys, and between two sweeps.
 const KEYS_EVERY: u64 = 15;
@@ -19,49 +22,85 @@ const SWEEP_EVERY: u64 = 600;
 const SECRETS_EVERY: u64 = 30;
 
 impl Server {
-    /// Runs the chores until the server stops.
+    /// Runs the chores until the server stops. Each kind has a task of its own, so that none waits for another:
+    /// hosts are told of a kill while a release is rolled out, and leases come back however much is going on.
     pub(crate) async fn chores(self) {
-        let mut sequencer = Sequencer::default();
         if let Err(error) = self.ensure_terms().await {
             tracing::warn!(%error, "the first terms could not be put");
         }
-        let checks = Checks::default();
-        let mut ticks = 0u64;
-        market("updates", self.note_willing().await);
-        market("kills", self.follow_standing().await);
+        let ended = CancellationToken::new();
+        let numbering = tokio::spawn(self.clone().numbering(ended.clone()));
+        let _ = tokio::join!(tokio::spawn(self.clone().moving()), tokio::spawn(self.ticking()));
+        // What the last requests left is numbered before the end.
+        ended.cancel();
+        let _ = numbering.await;
+    }
+
+    /// Numbers what was committed, soon after it was.
+    async fn numbering(self, ended: CancellationToken) {
+        let mut sequencer = Sequencer::default();
         loop {
-            let rung = tokio::select! {
-                () = self.stopping.cancelled() => break,
-                () = self.bell.notified() => true,
+            let last = tokio::select! {
+                biased;
+                () = ended.cancelled() => true,
+                () = self.bell.notified() => false,
                 () = tokio::time::sleep(TICK) => false,
             };
             told("sequencer", sequencer.run(&self).await.map(drop));
+            self.followed.notify_one();
+            if last {
+                return;
+            }
+        }
+    }
+
+    /// Goes on with installations that wait for hosts, gates or releases.
+    async fn moving(self) {
+        market("updates", self.note_willing().await);
+        market("kills", self.follow_standing().await);
+        loop {
+            tokio::select! {
+                () = self.stopping.cancelled() => return,
+                () = self.followed.notified() => {}
+                () = tokio::time::sleep(TICK) => {}
+            }
             market("installations", self.settle_installations().await.map(drop));
             market("updates", self.roll_out().await.map(drop));
-            if rung {
-                continue;
+        }
+    }
+
+    /// What comes with time alone.
+    async fn ticking(self) {
+        let checks = Checks::default();
+        let mut ticker = tokio::time::interval(TICK);
+        ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        for tick in 1u64.. {
+            tokio::select! {
+                () = self.stopping.cancelled() => return,
+                _ = ticker.tick() => {}
             }
-            ticks += 1;
             if let Err(error) = self.follow_constitution().await {
                 tracing::warn!(%error, "the constitution could not be read again");
             }
             self.money_chores(&checks).await;
             market("reviews", self.give_up_reviews().await.map(drop));
-            if ticks.is_multiple_of(KEYS_EVERY)
-                && let Err(error) = self.reload_keys().await
-            {
-                tracing::warn!(%error, "the issuer's keys could not be read again");
-            }
-            if ticks.is_multiple_of(SWEEP_EVERY) {
-                market("transfers", complete_transfers(&self).await.map(drop));
-                told("sweep", self.sweep().await.map(drop));
-            }
-            if ticks.is_multiple_of(SECRETS_EVERY) {
-                told("secrets", self.erase_old_secrets().await.map(drop));
-            }
+            self.seldom(tick).await;
         }
-        // What the last requests left is numbered before the end.
-        told("sequencer", sequencer.run(&self).await.map(drop));
+    }
+
+    async fn seldom(&self, tick: u64) {
+        if tick.is_multiple_of(KEYS_EVERY)
+            && let Err(error) = self.reload_keys().await
+        {
+            tracing::warn!(%error, "the issuer's keys could not be read again");
+        }
+        if tick.is_multiple_of(SWEEP_EVERY) {
+            market("transfers", complete_transfers(self).await.map(drop));
+            told("sweep", self.sweep().await.map(drop));
+        }
+        if tick.is_multiple_of(SECRETS_EVERY) {
+            told("secrets", self.erase_old_secrets().await.map(drop));
+        }
     }
 
     /// Removes what has ended.
