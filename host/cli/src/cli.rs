@@ -6,8 +6,9 @@ use clap::{Parser, Subcommand};
 
 use crate::command::{
     audit, backup, call, capsule, compile_child, completions, constitution, db, doctor, explain,
-    host, install, key, kill, ledger, list, login, logs, org, policy, ps, restore, review, search,
-    secret, serve, show, token, trust, uninstall, unkill, up, upgrade, user, version, whoami,
+    host, install, installation, key, kill, ledger, list, login, logs, org, policy, ps, restore,
+    review, search, secret, serve, service, show, token, trust, uninstall, unkill, up, upgrade,
+    user, version, whoami,
 };
 use crate::context::Context;
 use crate::failure::Failure;
@@ -65,6 +66,8 @@ pub(crate) enum Command {
     Org(org::Org),
     #[command(subcommand, after_help = user::HELP)]
     User(user::User),
+    #[command(subcommand, after_help = service::HELP)]
+    Service(service::Service),
     #[command(subcommand, after_help = host::HELP)]
     Host(host::Host),
     #[command(subcommand, after_help = capsule::HELP)]
@@ -77,6 +80,8 @@ pub(crate) enum Command {
     Upgrade(upgrade::Upgrade),
     Rollback(upgrade::Rollback),
     Uninstall(uninstall::Uninstall),
+    #[command(subcommand, after_help = installation::HELP)]
+    Installation(installation::Installation),
     Search(search::Search),
     Ledger(ledger::Ledger),
     #[command(subcommand, after_help = ledger::account::HELP)]
@@ -124,6 +129,7 @@ impl Command {
             Self::Whoami(command) => command.run(context),
             Self::Org(command) => command.run(context),
             Self::User(command) => command.run(context),
+            Self::Service(command) => command.run(context),
             Self::Host(command) => command.run(context),
             Self::Capsule(command) => command.run(context),
             Self::Key(command) => command.run(context),
@@ -132,6 +138,7 @@ impl Command {
             Self::Upgrade(command) => command.run(context),
             Self::Rollback(command) => command.run(context),
             Self::Uninstall(command) => command.run(context),
+            Self::Installation(command) => command.run(context),
             Self::Search(command) => command.run(context),
             Self::Ledger(command) => command.run(context),
             Self::Account(command) => command.run(context),

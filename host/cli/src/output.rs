@@ -53,7 +53,7 @@ impl Report {
         Self { schema, value, text: text.into() }
     }
 
-    #[cfg(test)]
+    /// The words for people.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }

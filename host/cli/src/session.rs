@@ -227,6 +227,11 @@ impl<'a> Door<'a> {
         })
     }
 
+    /// Asks what nobody has to be known for.
+    pub(crate) async fn open(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.post(path, body).await
+    }
+
     async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         self.ask(self.http.request(Method::POST, format!("{}{path}", self.base)).json(body)).await
     }

@@ -6,6 +6,7 @@ mod check;
 mod diff;
 mod inspect;
 mod new;
+mod rate;
 mod run;
 mod sign;
 mod submit;
@@ -38,6 +39,9 @@ pub(crate) enum Capsule {
     Yank(withdraw::Yank),
     Unyank(withdraw::Unyank),
     Revoke(withdraw::Revoke),
+    Rate(rate::Rate),
+    Ratings(rate::Ratings),
+    Unfreeze(rate::Unfreeze),
 }
 
 impl Capsule {
@@ -56,6 +60,9 @@ impl Capsule {
             Self::Yank(command) => command.run(context),
             Self::Unyank(command) => command.run(context),
             Self::Revoke(command) => command.run(context),
+            Self::Rate(command) => command.run(context),
+            Self::Ratings(command) => command.run(context),
+            Self::Unfreeze(command) => command.run(context),
         }
     }
 }

@@ -49,6 +49,9 @@ pub(crate) enum Org {
     Names(publisher::Names),
     Keys(publisher::Keys),
     Key(publisher::AddKey),
+    RevokeKey(publisher::RevokeKey),
+    Transfer(publisher::Transfer),
+    Standing(publisher::Standing),
     Close(Close),
 }
 
@@ -142,6 +145,9 @@ impl Org {
             Self::Names(it) => it.run(context),
             Self::Keys(it) => it.run(context),
             Self::Key(it) => it.run(context),
+            Self::RevokeKey(it) => it.run(context),
+            Self::Transfer(it) => it.run(context),
+            Self::Standing(it) => it.run(context),
             Self::Close(it) => it.run(context),
         }
     }

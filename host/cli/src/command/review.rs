@@ -31,6 +31,8 @@ pub(crate) enum Review {
     Approve(Approve),
     Revise(Decide),
     Reject(Decide),
+    Publish(Show),
+    Passport(Show),
 }
 
 /// List submissions
@@ -46,9 +48,12 @@ pub(crate) struct List {
     by: By,
 }
 
-/// Show a submission with its findings
+/// A submission: with its findings (show), what was approved and is not published yet (publish), or what was run of
+/// it and what it did (passport)
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  soma review show 01JD7Q2M3N4P5R6S7T8V9W0XYZ")]
+#[command(
+    after_help = "Example:\n  soma review show 01JD7Q2M3N4P5R6S7T8V9W0XYZ\n  soma review passport 01JD7Q2M3N4P5R6S7T8V9W0XYZ"
+)]
 pub(crate) struct Show {
     /// Which
     submission: String,
@@ -111,6 +116,16 @@ impl Review {
             }
             Self::Revise(it) => it.run(context, "revise"),
             Self::Reject(it) => it.run(context, "reject"),
+            Self::Publish(it) => {
+                let ask = Ask::bare(format!("/v1/submissions/{}/publish", it.submission)).once();
+                told(context, block_on(context.server(&it.by.tenant)?.send(ask))?.value)
+            }
+            Self::Passport(it) => {
+                let path = format!("/v1/passports/{}", it.submission);
+                let passport = block_on(context.server(&it.by.tenant)?.get(&path))?;
+                let text = serde_json::to_string_pretty(&passport).unwrap_or_default();
+                Ok(context.out.report(&Report::new("soma.passport.v1", passport, text))?)
+            }
         }
     }
 }

@@ -3,6 +3,8 @@
 
 mod server;
 
+pub(crate) use server::body;
+
 use std::io::{IsTerminal, Read};
 
 use serde_json::{Value, json};

@@ -1,6 +1,8 @@
 //! `soma token new`: mints a token, by the server or from the home of a host that belongs to none;
 //! `soma token revoke`: takes one back.
 
+mod issuer;
+
 use std::time::Duration;
 
 use serde_json::json;
@@ -24,6 +26,10 @@ pub(crate) enum Token {
     New(New),
     Revoke(Revoke),
     Revoked(Revoked),
+    Exchange(issuer::Exchange),
+    Keys(issuer::Keys),
+    Rotate(issuer::Rotate),
+    Retire(issuer::Retire),
 }
 
 /// Take a token back: it opens nothing any more, and calls that run under it end
@@ -33,8 +39,17 @@ pub(crate) enum Token {
 )]
 pub(crate) struct Revoke {
     /// The token's own name (its `jti`), never the token itself
-    #[arg(value_name = "JTI", required = true)]
+    #[arg(value_name = "JTI", required_unless_present_any = ["of", "key", "all"])]
     tokens: Vec<TokenId>,
+    /// At a server: every token of a person or account (`user:ID`, `account:NAME`)
+    #[arg(long = "of", value_name = "SUBJECT")]
+    of: Option<String>,
+    /// At a server: every token that an API key or a session made
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+    /// At a server: every token of the org
+    #[arg(long)]
+    all: bool,
     #[command(flatten)]
     place: Place,
     #[command(flatten)]
@@ -69,6 +84,10 @@ impl Token {
     pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
             Self::New(new) => new.run(context),
+            Self::Exchange(it) => it.run(context),
+            Self::Keys(it) => it.run(context),
+            Self::Rotate(it) => it.run(context),
+            Self::Retire(it) => it.run(context),
             Self::Revoke(revoke) => revoke.run(context),
             Self::Revoked(_) => {
                 let path = context.home()?.layout().revoked();
@@ -128,28 +147,38 @@ impl New {
 }
 
 impl Revoke {
+    /// What a server is asked for.
+    fn wanted(&self) -> Vec<serde_json::Value> {
+        let tokens = self.tokens.iter().map(|jti| json!({ "kind": "token", "subject": jti }));
+        let subject = self.of.iter().map(|of| json!({ "kind": "subject", "subject": of }));
+        let key = self.key.iter().map(|key| json!({ "kind": "key", "subject": key }));
+        let org = self.all.then(|| json!({ "kind": "org", "subject": self.place.tenant }));
+        tokens.chain(subject).chain(key).chain(org).collect()
+    }
+
     /// At the server, which tells its hosts.
     fn by_server(&self, context: &Context) -> Result<(), Failure> {
         let server = context.server(&self.place.tenant)?;
         let revoked = block_on(async {
             let mut revoked = Vec::new();
-            for jti in &self.tokens {
-                let body = json!({ "kind": "token", "subject": jti });
+            for body in self.wanted() {
                 revoked.push(server.send(Ask::post("/v1/revocations", &body)).await?.value);
             }
             Ok(revoked)
         })?;
-        let text = format!("{} tokens revoked", revoked.len());
+        let text = format!("{} revocations made", revoked.len());
         let value = json!({ "items": revoked });
         Ok(context.out.report(&Report::new("soma.revoked.v1", value, text))?)
     }
 
     fn run(self, context: &Context) -> Result<(), Failure> {
-        let count = self.tokens.len();
-        self.consent
-            .require(&format!("Take back {count} tokens, and end what runs under them?"))?;
+        self.consent.require("Take back these tokens, and end what runs under them?")?;
         if at_server(context, &self.place)? {
             return self.by_server(context);
+        }
+        if self.tokens.is_empty() {
+            let what = "without a server tokens are taken back by their own names";
+            return Err(Failure::new(Code::Usage, what).fix("soma token revoke JTI"));
         }
         let home = context.home()?;
         let _lock = home.lock_edit()?;

@@ -7,13 +7,15 @@ use soma_host::home::{Born, Home, OperatorFile, OperatorsOnDisk as _};
 
 use crate::context::{ADDRESS, Context};
 use crate::failure::Failure;
+use crate::roles::arrivals::CatalogueFlags;
 use crate::roles::host::{self, HostFlags};
-use crate::roles::{server, together};
+use crate::roles::server;
+use crate::roles::together::{self, Start};
 
-/// Start server, host and gateway on this home; the first start makes the home
+/// Start server, host, review host and gateway on this home; the first start makes the home
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  soma up\n  soma up --listen 127.0.0.1:0 --dev\n  soma up --check        (only look whether everything is right)"
+    after_help = "Example:\n  soma up\n  soma up --listen 127.0.0.1:0 --dev\n  soma up --join         (with a marketplace: the catalogue is published, installation files are brought in)\n  soma up --check        (only look whether everything is right)"
 )]
 pub(crate) struct Up {
     /// The home; by default --home
@@ -24,9 +26,12 @@ pub(crate) struct Up {
     /// Only check home, policy, installations and the server's configuration
     #[arg(long)]
     check: bool,
-    /// Let the host join the server beside it: from then on it runs what is installed there, not its files
+    /// Let the host join the server beside it: from then on it runs what is installed there, and its installation files
+    /// are brought in
     #[arg(long)]
     join: bool,
+    #[command(flatten)]
+    catalogue: CatalogueFlags,
     #[command(flatten)]
     host: HostFlags,
 }
@@ -40,7 +45,8 @@ impl Up {
             server::configuration(context.home_path())?;
             return host::check(&context, home, self.host.dev);
         }
-        together::run(&self.host, &context, home, (self.listen, self.join))
+        let Self { listen, join, catalogue, .. } = self;
+        together::run(&self.host, &context, home, Start { listen, join, catalogue })
     }
 }
 

@@ -1,5 +1,7 @@
 //! `soma user`: persons, as operators see them; everybody sees and may erase themselves.
 
+mod password;
+
 use serde_json::json;
 use soma_policy::{OrgId, UserId};
 
@@ -29,6 +31,7 @@ pub(crate) enum User {
     Lock(Lock),
     Unlock(Unlock),
     Erase(Erase),
+    Password(password::Password),
 }
 
 /// List every person; operators may
@@ -100,6 +103,7 @@ impl User {
                 consent.require(&format!("Lock {user} out?"))?;
                 set_state(context, user, "locked")
             }
+            Self::Password(password) => password.run(context),
             Self::Unlock(Unlock { user }) => set_state(context, user, "active"),
             Self::Erase(Erase { user, by, consent }) => {
                 consent.require(&format!("Erase {user} for good?"))?;

@@ -1,12 +1,14 @@
 //! The names that an organisation publishes under, and the keys that sign for them.
 
 use serde_json::json;
-use soma_policy::{OrgId, PublisherName};
+use soma_policy::{Code, OrgId, PublisherName};
 
 use crate::client::Ask;
+use crate::command::list::{items_of, word};
+use crate::confirm::Consent;
 use crate::context::{Context, Place};
 use crate::failure::Failure;
-use crate::output::{Column, listed, shown};
+use crate::output::{Column, Report, listed, shown};
 use crate::run::block_on;
 
 const NAMES: &[Column] = &[
@@ -70,6 +72,100 @@ pub(crate) struct AddKey {
     place: Place,
 }
 
+/// Hand a name over: offered by one org, accepted by the other; it takes effect after a pause of 7 days
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  soma org transfer acme --to newcorp --tenant acme\n  soma org transfer acme --accept --tenant newcorp\n  soma org transfer acme --cancel --tenant acme"
+)]
+pub(crate) struct Transfer {
+    /// The name
+    name: PublisherName,
+    /// Offer it to this org
+    #[arg(long, value_name = "ORG", group = "step", required = true)]
+    to: Option<OrgId>,
+    /// Accept it
+    #[arg(long, group = "step")]
+    accept: bool,
+    /// Stop the transfer
+    #[arg(long, group = "step")]
+    cancel: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Say whether a publisher is known, and lift the freeze after a kill; operators may
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  soma org standing acme --checked true\n  soma org standing acme --checked true --unfreeze \"rotated the key\""
+)]
+pub(crate) struct Standing {
+    /// The name
+    name: PublisherName,
+    /// Whether it was checked who they are
+    #[arg(long, value_name = "true|false", action = clap::ArgAction::Set)]
+    checked: bool,
+    /// Its releases are approved by themselves again, for this reason
+    #[arg(long, value_name = "TEXT")]
+    unfreeze: Option<String>,
+}
+
+/// Revoke a key for good: hosts take nothing that it signed any more
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  soma org revoke-key acme SHA256:9c2e… --tenant acme --yes")]
+pub(crate) struct RevokeKey {
+    /// The name
+    name: PublisherName,
+    /// The key's fingerprint, as soma org keys shows it
+    fingerprint: String,
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    consent: Consent,
+}
+
+impl Transfer {
+    pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
+        let body = match (&self.to, self.accept) {
+            (Some(to), _) => json!({ "move": "offer", "to": to }),
+            (None, true) => json!({ "move": "accept" }),
+            (None, false) => json!({ "move": "cancel" }),
+        };
+        let ask = Ask::post(format!("/v1/namespaces/{}/transfer", self.name), &body);
+        let now = block_on(context.server(&self.place.tenant)?.send(ask))?.value;
+        Ok(context.out.report(&shown("soma.namespace.v1", now, NAMES))?)
+    }
+}
+
+impl Standing {
+    pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
+        let body = json!({ "checked": self.checked, "unfreeze": self.unfreeze });
+        let ask = Ask::put(format!("/v1/namespaces/{}/standing", self.name), &body);
+        let now = block_on(context.platform()?.send(ask))?.value;
+        Ok(context.out.report(&shown("soma.namespace.v1", now, NAMES))?)
+    }
+}
+
+impl RevokeKey {
+    pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
+        self.consent.require(&format!("Revoke {} for good?", self.fingerprint))?;
+        let server = context.server(&self.place.tenant)?;
+        let path = format!("/v1/namespaces/{}/keys", self.name);
+        block_on(async {
+            let page = server.get(&path).await?;
+            let keys = items_of(&page);
+            let found = keys.iter().find(|key| word(key.get("fingerprint")) == self.fingerprint);
+            let found = found.ok_or_else(|| {
+                let what =
+                    format!("no key of {} has the fingerprint `{}`", self.name, self.fingerprint);
+                Failure::new(Code::NotFound, what).fix(format!("soma org keys {}", self.name))
+            })?;
+            server.send(Ask::delete(format!("{path}/{}", word(found.get("key"))))).await
+        })?;
+        let value = json!({ "fingerprint": self.fingerprint, "revoked": true });
+        Ok(context.out.report(&Report::new("soma.namespace.key.v1", value, "revoked"))?)
+    }
+}
+
 impl Claim {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
         let (server, body) = match &self.owner {
@@ -92,7 +188,7 @@ impl Keys {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
         let path = format!("/v1/namespaces/{}/keys", self.name);
         let page = block_on(context.server(&self.place.tenant)?.get(&path))?;
-        let items = crate::command::list::items_of(&page);
+        let items = items_of(&page);
         Ok(context.out.report(&listed("soma.namespace.keys.v1", items, KEYS, "no keys"))?)
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use soma_policy::{Code, SecretName};
 use zeroize::Zeroizing;
 
-use crate::client::{Answer, Ask, ServerClient};
+use crate::client::{Ask, ServerClient};
 use crate::context::{Context, Place};
 use crate::failure::Failure;
 use crate::output::{Column, Report, listed};
@@ -38,7 +38,7 @@ pub(super) fn set(
         let server = at(context, place).await?;
         let path = format!("/v1/secrets/{name}");
         let ask = Ask::put(&path, &body(value));
-        let ask = match read(&server, &path).await? {
+        let ask = match server.find(&path).await? {
             Some(before) => ask.if_match(&before),
             None => ask,
         };
@@ -65,7 +65,7 @@ pub(super) fn users(
     name: &SecretName,
 ) -> Result<String, Failure> {
     let path = format!("/v1/secrets/{name}");
-    let found = block_on(async { read(&at(context, place).await?, &path).await })?;
+    let found = block_on(async { at(context, place).await?.find(&path).await })?;
     let missing = || Failure::new(Code::NotFound, format!("there is no secret `{name}`"));
     Ok(words(&found.ok_or_else(missing)?.value))
 }
@@ -91,16 +91,8 @@ async fn at<'a>(context: &'a Context, place: &Place) -> Result<ServerClient<'a>,
     }
 }
 
-async fn read(server: &ServerClient<'_>, path: &str) -> Result<Option<Answer>, Failure> {
-    match server.send(Ask::get(path)).await {
-        Ok(found) => Ok(Some(found)),
-        Err(failure) if failure.code() == Some(Code::NotFound) => Ok(None),
-        Err(other) => Err(other),
-    }
-}
-
 /// Text as it is; what is none goes as base64.
-fn body(value: &[u8]) -> Value {
+pub(crate) fn body(value: &[u8]) -> Value {
     match std::str::from_utf8(value) {
         Ok(text) => json!({ "value": text }),
         Err(_) => {
