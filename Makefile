@@ -48,8 +48,10 @@ coverage: guests ## line coverage of the rooms that decide: policy, capsule, hos
 	@tests/env/install.sh coverage
 	@tests/env/coverage.sh
 
-install: guests ## put `soma` on the path
+install: guests ## put `soma` on the path, and the catalogue where it looks for it
 	cargo install --path host/cli --locked
+	@root=$${CARGO_INSTALL_ROOT:-$${CARGO_HOME:-$$HOME/.cargo}}; mkdir -p "$$root/share/soma" \
+	  && rm -rf "$$root/share/soma/capsules" && cp -r $(TARGET)/share/soma/capsules "$$root/share/soma/"
 
 fmt: ## format everything
 	cargo fmt --all

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds the library and the hostile guests for wasm32-wasip2. Safe to repeat: cargo does nothing
 # when nothing changed. With a soma binary as argument it packs each library capsule too (manifest
-# embedded) into capsules/library/target/packed/NAME.wasm.
+# embedded) into capsules/library/target/packed/NAME.wasm, and lays the catalogue beside that binary
+# (../share/soma/capsules, where `soma up --join` looks): the same packages, signed with a key of this build.
 # Usage: capsules/build.sh [SOMA]
 set -euo pipefail
 soma="${1:-}"
@@ -20,7 +21,22 @@ if [ -n "$soma" ]; then
     name=$(basename "$folder")
     component="$PWD/library/target/wasm32-wasip2/release/soma_${name//-/_}.wasm"
     packed="$PWD/library/target/packed/$name.wasm"
-    if [ "$packed" -nt "$component" ] && [ "$packed" -nt "$manifest" ] && [ "$packed" -nt "$soma" ]; then continue; fi
-    (cd "$folder" && "$soma" capsule build --component "$component" --out "$packed")
+    if [ -f "${packed%.wasm}.cdx.json" ] && [ "$packed" -nt "$component" ] && [ "$packed" -nt "$manifest" ] && [ "$packed" -nt "$soma" ]; then continue; fi
+    (cd "$folder" && "$soma" capsule build --locked --out "$packed")
+  done
+
+  share=$(dirname "$(dirname "$soma")")/share/soma/capsules
+  home=$(dirname "$share")/builder
+  export SOMA_KEY_PASSWORD=
+  if [ ! -f "$home/keys/soma.pub" ]; then
+    "$soma" -q --home "$home" key new soma --role publisher >/dev/null
+  fi
+  mkdir -p "$share/trust/soma"
+  cp "$home/keys/soma.pub" "$share/trust/soma/soma.pub"
+  for packed in library/target/packed/*.wasm; do
+    name=$(basename "$packed" .wasm)
+    if cmp -s "$packed" "$share/$name.wasm" && [ -f "$share/$name.sigstore.json" ]; then continue; fi
+    cp "$packed" "${packed%.wasm}.cdx.json" "$share/"
+    "$soma" -q --home "$home" capsule sign "$share/$name.wasm" --key soma >/dev/null
   done
 fi

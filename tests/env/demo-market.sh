@@ -29,7 +29,7 @@ publish() {
 step "8. a marketplace: server, host, review host and gateway in one process"
 quiet key new drill --role publisher
 printf '[review]\nauto_approve = true\nbelow_thousandths = 350\n[rates]\nlogin = 600\n' >"$SOMA_HOME/server.toml"
-"$soma" up --join --listen 127.0.0.1:0 >"$market/up.log" 2>&1 &
+"$soma" up --join --no-catalogue --listen 127.0.0.1:0 >"$market/up.log" 2>&1 &
 host=$!
 pids+=("$host")
 await "$market/up.log" ready "$host" | sed 's/^/  /'

@@ -9,8 +9,11 @@ use serde_json::{Value, json};
 use crate::process::{PATIENCE, Process};
 use crate::{Soma, TestHome};
 
-/// A test logs in more often in a second than people do in a minute.
-pub const RATES: &str = "[rates]\nlogin = 6000\n";
+/// A test logs in and asks more often in a second than people do in a minute.
+pub const RATES: &str = "[rates]\nlogin = 6000\npeer = 100000\norg = 100000\n";
+
+/// Who does not tell of the catalogue does not want to wait for it.
+const NO_CATALOGUE: &str = "--no-catalogue";
 
 /// A running platform.
 pub struct Platform {
@@ -37,7 +40,9 @@ impl Platform {
         if !own.exists() {
             std::fs::write(own, RATES)?;
         }
-        let up = home.soma()?.args(["up", "--listen", "127.0.0.1:0"]).args(more).into_command();
+        let up = home.soma()?.args(["up", "--listen", "127.0.0.1:0"]).args(more);
+        let up = if more.contains(&"--catalogue") { up } else { up.args([NO_CATALOGUE]) };
+        let up = up.into_command();
         Self::started(home.path(), up).await
     }
 
@@ -46,7 +51,7 @@ impl Platform {
     /// # Errors
     /// If it ends before it is ready, or cannot be started.
     pub async fn start_on(home: &Path, listen: &str) -> anyhow::Result<Self> {
-        let up = Soma::new(home)?.args(["up", "--listen", listen]).into_command();
+        let up = Soma::new(home)?.args(["up", "--listen", listen, NO_CATALOGUE]).into_command();
         Self::started(home, up).await
     }
 

@@ -48,7 +48,7 @@ impl Realm {
     pub async fn found() -> anyhow::Result<Self> {
         let made = TestHome::new().await?;
         std::fs::write(made.path().join("server.toml"), SERVER)?;
-        let up = made.soma()?.args(["up", "--join", "--listen", "127.0.0.1:0"]);
+        let up = made.soma()?.args(["up", "--join", "--no-catalogue", "--listen", "127.0.0.1:0"]);
         let (said, code) = Process::start(up.into_command()).await?.stop().await?;
         ensure!(code == Some(0), "{said}");
         let (folder, home) = copied(made.path())?;

@@ -10,7 +10,9 @@
 )]
 
 mod all {
+    mod arrivals;
     mod canary;
+    mod commands;
     mod continuity;
     mod contract;
     mod crash;

@@ -110,6 +110,13 @@ impl Failure {
         text
     }
 
+    /// In one line, for those who tell of several.
+    pub(crate) fn line(&self) -> String {
+        let code = self.code.map(|code| format!("{code} ")).unwrap_or_default();
+        let remedy = self.remedy.as_ref().map(|remedy| format!(" · fix: {remedy}"));
+        format!("{code}{}{}", self.message, remedy.unwrap_or_default())
+    }
+
     /// Prints it on standard error.
     pub(crate) fn print(&self, format: Format) {
         if self.told {

@@ -4,6 +4,7 @@
 //! This is the composition root: the only place that sees server and host. They are given addresses of each other
 //! and nothing else, in one process as on many machines.
 
+pub(crate) mod arrivals;
 pub(crate) mod first;
 pub(crate) mod founding;
 pub(crate) mod gateway;

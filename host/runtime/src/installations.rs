@@ -24,7 +24,7 @@ pub(crate) use fed::{Edits, Fed, Said};
 pub use file::parse_spec;
 pub(crate) use load::bad_policy;
 pub use load::{Inputs, Installations, Reloaded};
-pub use place::files_in;
+pub use place::{Found, all_files, files_in};
 pub use problem::{FileProblem, explain_toml};
 pub use snapshot::{Candidate, Change, Entry, Refused, Snapshot, State};
 pub use watch::Watch;

@@ -51,8 +51,8 @@ pub struct MarketConfig {
     pub policy: PathBuf,
     /// A folder of advisories in the OSV form; without one nothing is matched, and findings say so.
     pub advisories: Option<PathBuf>,
-    /// Whether any release is approved without a person.
-    pub auto_approve: bool,
+    /// Whether any release is approved without a person; where the operator did not say, none is.
+    pub auto_approve: Option<bool>,
     /// Only below this risk, in thousandths.
     pub below_thousandths: u16,
     /// Only if its behaviour was observed.
@@ -115,7 +115,7 @@ impl ServerConfig {
             market: MarketConfig {
                 policy: home.join("policy"),
                 advisories: None,
-                auto_approve: false,
+                auto_approve: None,
                 below_thousandths: 300,
                 passport: true,
             },

@@ -166,7 +166,7 @@ impl TestDatabase {
     pub(crate) fn config(&self) -> ServerConfig {
         let base = ServerConfig::embedded(self.folder.path());
         let market = MarketConfig {
-            auto_approve: self.auto_approve,
+            auto_approve: Some(self.auto_approve),
             passport: !self.auto_approve,
             ..base.market.clone()
         };

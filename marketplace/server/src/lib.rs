@@ -42,5 +42,5 @@ pub use clock::{Clock, FixedClock, SystemClock};
 pub use config::{ConfigError, MarketConfig, Network, NetworkError, Rates, ServerConfig};
 pub use edge::openapi;
 pub use identity::PasswordCost;
-pub use server::{BootstrapCode, EnrolmentCode, OpenError, Server};
+pub use server::{BesideError, BootstrapCode, EnrolmentCode, OpenError, Pass, Server};
 pub use store::{Database, Store, StoreError};

@@ -41,7 +41,7 @@ impl Market {
     /// When one of them cannot be taken over whole.
     pub(crate) fn open(config: &MarketConfig) -> Result<Self, ConfigError> {
         let MarketConfig { policy, advisories, auto_approve, below_thousandths, passport } = config;
-        let (auto_approve, passport) = (*auto_approve, *passport);
+        let (auto_approve, passport) = (auto_approve.unwrap_or(false), *passport);
         let below = Score::thousandths(*below_thousandths);
         Ok(Self {
             advisories: Advisories::load(advisories.as_deref())?,

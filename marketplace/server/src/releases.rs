@@ -18,6 +18,6 @@ mod withdraw;
 
 pub(crate) use facts::{approved, approved_of, facts_of};
 pub(crate) use judge::ReviewWish;
-pub(crate) use names::{complete_transfers, tell_keys};
+pub(crate) use names::{add_signing_key, complete_transfers, tell_keys};
 pub(crate) use submit::Given;
 pub(crate) use withdraw::Withdrawal;

@@ -19,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How long an upload may take, and in which pieces it goes.
 const UPLOAD: Duration = Duration::from_secs(600);
 const CHUNK_BYTES: usize = 64 * 1024;
+/// The exit code of what is not there.
+const NOT_FOUND: u8 = 5;
 /// Largest export that is taken whole.
 const EXPORT_BYTES_MAX: usize = 256 * 1024 * 1024;
 
@@ -139,6 +141,18 @@ impl<'a> ServerClient<'a> {
         Ok(Self { door, org: org.clone(), base, http: super::http()?, token: None })
     }
 
+    /// The server at an address, to which this token is shown and no other.
+    pub(crate) fn with_token(
+        context: &'a Context,
+        base: &str,
+        org: &OrgId,
+        token: &str,
+    ) -> Result<Self, Failure> {
+        let door = Door::new(context, base)?;
+        let (base, token) = (base.to_owned(), Some(token.to_owned()));
+        Ok(Self { door, org: org.clone(), base, http: super::http()?, token })
+    }
+
     /// The same for the environment of a place: a session is for `production` until it is narrowed to another one.
     pub(crate) async fn placed(self, place: &Place, caps: &[&str]) -> Result<Self, Failure> {
         if self.door.is_given() || place.environment.as_str() == PRODUCTION {
@@ -164,9 +178,18 @@ impl<'a> ServerClient<'a> {
         Ok(self.send(Ask::get(path)).await?.value)
     }
 
+    /// A document, if it is there.
+    pub(crate) async fn find(&self, path: &str) -> Result<Option<Answer>, Failure> {
+        match self.send(Ask::get(path)).await {
+            Ok(found) => Ok(Some(found)),
+            Err(failure) if failure.exit() == NOT_FOUND => Ok(None),
+            Err(other) => Err(other),
+        }
+    }
+
     /// An answer as its bytes.
     pub(crate) async fn bytes(&self, path: &str) -> Result<Vec<u8>, Failure> {
-        let token = self.door.token(&self.org).await?;
+        let token = self.shown().await?;
         let request =
             Ask::get(path).built(&self.base, &self.http).timeout(UPLOAD).bearer_auth(token);
         let answer = request.send().await.map_err(|e| self.unreachable(&e))?;
@@ -196,7 +219,9 @@ impl<'a> ServerClient<'a> {
     pub(crate) async fn send(&self, ask: Ask) -> Result<Answer, Failure> {
         match self.once(&ask).await {
             Err(failure)
-                if failure.code().is_some_and(is_worn) && self.door.forget(&self.org)? =>
+                if failure.code().is_some_and(is_worn)
+                    && self.token.is_none()
+                    && self.door.forget(&self.org)? =>
             {
                 self.once(&ask).await
             }
@@ -204,12 +229,16 @@ impl<'a> ServerClient<'a> {
         }
     }
 
+    /// The token that is shown.
+    async fn shown(&self) -> Result<String, Failure> {
+        match &self.token {
+            Some(token) => Ok(token.clone()),
+            None => self.door.token(&self.org).await,
+        }
+    }
+
     async fn once(&self, ask: &Ask) -> Result<Answer, Failure> {
-        let token = match &self.token {
-            Some(token) => token.clone(),
-            None => self.door.token(&self.org).await?,
-        };
-        let request = ask.built(&self.base, &self.http).bearer_auth(token);
+        let request = ask.built(&self.base, &self.http).bearer_auth(self.shown().await?);
         let answer = request.send().await.map_err(|e| self.unreachable(&e))?;
         if !answer.status().is_success() {
             return Err(problem::failure(answer).await);
@@ -224,7 +253,7 @@ impl<'a> ServerClient<'a> {
         ask: Ask,
         sent: impl Fn(u64) + Send + Sync + 'static,
     ) -> Result<Value, Failure> {
-        let token = self.door.token(&self.org).await?;
+        let token = self.shown().await?;
         let body = ask.body.as_ref().map(Value::to_string).unwrap_or_default();
         let request = Ask { body: None, ..ask }.built(&self.base, &self.http).bearer_auth(token);
         let bytes = bytes::Bytes::from(body);

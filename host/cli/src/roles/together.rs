@@ -13,6 +13,7 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::arrivals::{Arrivals, CatalogueFlags};
 use super::host::{HostFlags, OpenHost};
 use super::{LAST, asked_to_end, founding, joining, listen, review, server, telemetry, threads};
 use crate::context::Context;
@@ -21,6 +22,17 @@ use crate::gateway::{Gateway, Kept, Plan};
 
 /// Where the parts behind the gateway listen.
 const INSIDE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// How it is started.
+#[derive(Debug)]
+pub(crate) struct Start {
+    /// Where people come in.
+    pub(crate) listen: SocketAddr,
+    /// Whether the host joins the server.
+    pub(crate) join: bool,
+    /// What is published along.
+    pub(crate) catalogue: CatalogueFlags,
+}
 
 /// Threads of the roles.
 struct Threads {
@@ -35,7 +47,7 @@ pub(crate) fn run(
     flags: &HostFlags,
     context: &Context,
     home: Home,
-    (at, join): (SocketAddr, bool),
+    start: Start,
 ) -> Result<(), Failure> {
     telemetry(context);
     let threads = Threads {
@@ -44,7 +56,7 @@ pub(crate) fn run(
         review: threads("soma-review", Some(1))?,
         gateway: threads("soma-gateway", Some(2))?,
     };
-    let ended = threads.gateway.block_on(all(&threads, flags, context, home, (at, join)));
+    let ended = threads.gateway.block_on(all(&threads, flags, context, home, start));
     let Threads { server, host, review, gateway } = threads;
     // Connections that stay open do not keep the process.
     for runtime in [gateway, host, review, server] {
@@ -58,9 +70,10 @@ async fn all(
     flags: &HostFlags,
     context: &Context,
     home: Home,
-    (at, join): (SocketAddr, bool),
+    start: Start,
 ) -> Result<(), Failure> {
     let lock = home.lock_host()?;
+    let Start { listen: at, join, catalogue } = start;
     let (listener, address) = listen(at).await?;
     let (stop, control) = (asked_to_end()?, CancellationToken::new());
     let beside = start_server(threads, context, &home, (&stop, control.clone())).await?;
@@ -82,7 +95,15 @@ async fn all(
         kept: if joined { Kept::ByServer } else { Kept::ByHost },
     };
     host.ready(context, &url, &parts)?;
+    let arriving = joined.then(|| {
+        let (server, url, home) = (beside.server.clone(), beside.url.clone(), host.home.clone());
+        let arrivals = Arrivals { context: context.clone(), home, server, url };
+        threads.server.spawn(arrivals.all(catalogue))
+    });
     Gateway::new(plan).serve(listener, stop.cancelled_owned()).await;
+    if let Some(arriving) = arriving {
+        arriving.abort();
+    }
     let hosted = end_of(hosting).await.and(end_of(reviewing).await);
     // The server ends last: what the host still says is heard.
     control.cancel();
@@ -116,6 +137,8 @@ async fn start_server(
     let mut config = server::configuration(context.home_path())?;
     // The gateway of this process: it says who its clients are.
     config.proxies.push(Network::loopback());
+    // Whoever runs all of it on one machine has nobody else to ask: the rules approve what has little risk.
+    config.market.auto_approve.get_or_insert(true);
     let opened = threads.server.spawn(async move {
         let (listener, address) = listen(INSIDE).await?;
         let (server, code) = server::open(&config).await?;

@@ -15,7 +15,7 @@ pub fn files_in(folder: &Path) -> Result<Vec<PathBuf>, HomeError> {
 }
 
 /// All installation files under a root, with the key that their place gives them.
-pub(crate) fn all_files(root: &Path) -> Result<Found, HomeError> {
+pub fn all_files(root: &Path) -> Result<Found, HomeError> {
     let mut found = Found::default();
     for tenant in folders_in(root)? {
         for environment in folders_in(&root.join(&tenant))? {
@@ -30,9 +30,11 @@ pub(crate) fn all_files(root: &Path) -> Result<Found, HomeError> {
 
 /// Files by key, and those that have none.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
-    pub(crate) files: Vec<(InstallationKey, PathBuf)>,
-    pub(crate) misplaced: Vec<FileProblem>,
+pub struct Found {
+    /// Each file with the key that its place gives it.
+    pub files: Vec<(InstallationKey, PathBuf)>,
+    /// What lies where no installation can be.
+    pub misplaced: Vec<FileProblem>,
 }
 
 impl Found {

@@ -33,7 +33,7 @@ pub(super) struct RawConfig {
 #[serde(deny_unknown_fields, default)]
 struct RawReview {
     /// Whether any release is approved without a person.
-    auto_approve: bool,
+    auto_approve: Option<bool>,
     /// Only below this risk, in thousandths.
     below_thousandths: Option<u16>,
     /// Only if its behaviour was observed.

@@ -2,16 +2,12 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use soma_capsule::PublicKey;
-use soma_capsule::trust::KEYS_PER_PUBLISHER_MAX;
-use soma_market::Refusal;
 use soma_market::namespace::{Namespace, NamespaceCommand};
 use soma_market::org::Permission;
-use soma_policy::{Code, Digest, OrgId, PublisherName};
+use soma_policy::{Code, OrgId, PublisherName};
 use utoipa::ToSchema;
 
 use super::acting::{acting, words};
@@ -23,7 +19,7 @@ use super::reply::Reply;
 use crate::audit::Act;
 use crate::identity::{Cap, Principal};
 use crate::market::MarketError;
-use crate::releases::tell_keys;
+use crate::releases::{add_signing_key, tell_keys};
 use crate::server::Server;
 use crate::store::{NamespaceRow, PlatformScope, PlatformUnit, SigningKey};
 
@@ -297,26 +293,8 @@ pub(super) async fn add_key(
     let who = (principal.org.clone(), principal.subject.to_string());
     let mut work = once.platform(&server, who, SCOPE, &digest).await?;
     let row = managed(&server, &mut work, &principal, &name).await?;
-    work.lock_namespace(&name).await?;
-    let known = work.signing_keys(&name).await?;
-    if known.iter().filter(|key| key.revoked.is_none()).count() >= KEYS_PER_PUBLISHER_MAX {
-        let reason = format!("a publisher has at most {KEYS_PER_PUBLISHER_MAX} keys");
-        return Err(Refusal::new(Code::TooMany, "add", reason).into());
-    }
-    let spki = STANDARD.encode(key.spki_der());
-    let made = SigningKey {
-        key: Digest::of(key.spki_der()).to_string().trim_start_matches("sha256:").to_owned(),
-        fingerprint: key.fingerprint(),
-        spki,
-        added_by: principal.subject.to_string(),
-        added: server.now(),
-        revoked: None,
-    };
-    work.insert_signing_key(&name, &row.it.owner, &made).await?;
-    tell_keys(&server, &mut work, &row.it.owner, &name).await?;
-    let detail = json!({ "fingerprint": made.fingerprint });
-    let note = server.note(&row.it.owner, &made.added_by, Act::SigningKeyAdded, &name, &detail);
-    work.audit(&note).await?;
+    let by = principal.subject.to_string();
+    let made = add_signing_key(&server, &mut work, &row.it, &key, &by).await?;
     work.done(Reply::created(format!("/v1/namespaces/{name}/keys/{}", made.key), &made)).await
 }
 

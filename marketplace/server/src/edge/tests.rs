@@ -2,6 +2,7 @@
 
 mod abuse;
 mod audit;
+mod beside;
 mod constitution;
 mod hosts;
 mod idempotency;

@@ -1,16 +1,21 @@
 //! A publisher's name in the hands of another org, and the keys that hosts are told.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
+use soma_capsule::PublicKey;
+use soma_capsule::trust::KEYS_PER_PUBLISHER_MAX;
+use soma_market::Refusal;
 use soma_market::install::InstallCommand;
 use soma_market::namespace::{Namespace, NamespaceCommand, NamespaceEffect};
 use soma_policy::feed::{PublisherKeys, Topic};
-use soma_policy::{OrgId, PublisherName};
+use soma_policy::{Code, Digest, OrgId, PublisherName};
 
 use crate::audit::Act;
 use crate::installs::keep;
 use crate::market::MarketError;
 use crate::server::Server;
-use crate::store::{PlatformScope, PlatformUnit};
+use crate::store::{PlatformScope, PlatformUnit, SigningKey};
 
 const SCOPE: PlatformScope = PlatformScope::of("transfers");
 /// Rows of one look.
@@ -29,6 +34,36 @@ pub(crate) async fn tell_keys(
     let payload = serde_json::to_value(&payload).map_err(MarketError::failed)?;
     let change = server.feed(owner, Topic::Publisher.as_str(), name, &payload);
     Ok(unit.change(&change).await?)
+}
+
+/// A key that signs for a publisher from now on; hosts are told.
+pub(crate) async fn add_signing_key(
+    server: &Server,
+    unit: &mut PlatformUnit,
+    it: &Namespace,
+    key: &PublicKey,
+    by: &str,
+) -> Result<SigningKey, MarketError> {
+    unit.lock_namespace(&it.name).await?;
+    let known = unit.signing_keys(&it.name).await?;
+    if known.iter().filter(|key| key.revoked.is_none()).count() >= KEYS_PER_PUBLISHER_MAX {
+        let reason = format!("a publisher has at most {KEYS_PER_PUBLISHER_MAX} keys");
+        return Err(Refusal::new(Code::TooMany, "add", reason).into());
+    }
+    let made = SigningKey {
+        key: Digest::of(key.spki_der()).to_string().trim_start_matches("sha256:").to_owned(),
+        fingerprint: key.fingerprint(),
+        spki: STANDARD.encode(key.spki_der()),
+        added_by: by.to_owned(),
+        added: server.now(),
+        revoked: None,
+    };
+    unit.insert_signing_key(&it.name, &it.owner, &made).await?;
+    tell_keys(server, unit, &it.owner, &it.name).await?;
+    let detail = json!({ "fingerprint": made.fingerprint });
+    let note = server.note(&it.owner, by, Act::SigningKeyAdded, &it.name, &detail);
+    unit.audit(&note).await?;
+    Ok(made)
 }
 
 /// Completes the transfers whose pause is over, and says how many that were.
