@@ -176,8 +176,10 @@ impl Rollback {
     pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
         let done = block_on(async {
             let server = at(context, &self.place).await?;
-            let route = format!("/v1/installations/{}/rollback", self.installation);
-            server.send(Ask::bare(route)).await?;
+            let route = format!("/v1/installations/{}", self.installation);
+            // What was seen is what goes back: a repeat finds another version, and does nothing.
+            let read = server.send(Ask::get(&route)).await?;
+            server.send(Ask::bare(format!("{route}/rollback")).if_match(&read).once()).await?;
             until_active(&server, &self.installation).await
         })?;
         let text = line(&done);

@@ -105,6 +105,11 @@ impl Ends for PlatformUnit {
 }
 
 impl Once {
+    /// Whether the request carries a key.
+    pub(crate) const fn has_key(&self) -> bool {
+        self.key.is_some()
+    }
+
     /// Refuses a request without a key: where money moves, every request has one.
     pub(crate) fn must_have_key(&self) -> Result<(), Problem> {
         match self.key {

@@ -9,10 +9,9 @@ use super::MoneyError;
 use super::journal::Owner;
 use crate::audit::Act;
 use crate::server::Server;
-use crate::store::{JournalRow, PlatformScope, PlatformUnit, StoreError};
+use crate::store::{JournalRow, PlatformUnit, StoreError};
 
 const SERVER: &str = "server";
-const SCOPE: PlatformScope = PlatformScope::of("quarantine");
 
 impl Server {
     /// A journal is taken from no more.
@@ -37,11 +36,11 @@ impl Server {
     /// there that is not settled but borne by the platform.
     pub(crate) async fn lift_journal(
         &self,
+        unit: &mut PlatformUnit,
         journal: JournalId,
         write_off: Option<u64>,
         actor: &str,
     ) -> Result<JournalRow, MoneyError> {
-        let mut unit = self.store.platform(SCOPE).await?;
         drop(unit.book(&self.platform).await?);
         let none =
             || Refusal::new(Code::NotFound, "lift", format!("there is no journal {journal}"));
@@ -61,8 +60,6 @@ impl Server {
         if write_off.is_some() {
             unit.audit(&note(Act::ReceiptWrittenOff)).await?;
         }
-        unit.commit().await?;
-        self.bell.notify_one();
         Ok(row)
     }
 

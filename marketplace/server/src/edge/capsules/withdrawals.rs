@@ -15,6 +15,7 @@ use super::{SCOPE, name_of, unknown};
 use crate::audit::Act;
 use crate::edge::acting::{acting, words};
 use crate::edge::body::{At, Body};
+use crate::edge::once::Once;
 use crate::edge::problem::Problem;
 use crate::edge::reply::Reply;
 use crate::identity::{Cap, Principal};
@@ -70,15 +71,18 @@ pub(in crate::edge) struct Unfreeze {
     reason: String,
 }
 
-/// Deprecates, yanks, gives back or revokes a release. A revocation asks operators for a kill of its digest.
+/// Deprecates, yanks, gives back or revokes a release. A revocation stops it on every host, and asks operators for a kill
+/// order of its digest.
 #[utoipa::path(post, path = "/v1/capsules/{publisher}/{name}/versions/{version}/withdrawal", tag = "releases",
-    request_body = WithdrawalMove, params(("publisher" = String, Path), ("name" = String, Path), ("version" = String, Path)),
+    request_body = WithdrawalMove, params(("publisher" = String, Path), ("name" = String, Path), ("version" = String, Path),
+        ("Idempotency-Key" = Option<String>, Header, description = "one effect, however often it is sent")),
     responses((status = 200, description = "the release", body = Withdrawn)), security(("token" = [])))]
 pub(in crate::edge) async fn withdraw(
     State(server): State<Server>,
     principal: Principal,
     At((publisher, name, version)): At<(PublisherName, String, Version)>,
-    Body { value, .. }: Body<WithdrawalMove>,
+    once: Once,
+    Body { value, digest }: Body<WithdrawalMove>,
 ) -> Result<Response, Problem> {
     let name = name_of(publisher, &name)?;
     let revokes = matches!(value, WithdrawalMove::Revoke { .. });
@@ -95,12 +99,11 @@ pub(in crate::edge) async fn withdraw(
         true => Permission::ReleaseRevoke,
         false => Permission::ReleaseWithdraw,
     };
-    let mut unit = server.store.platform(SCOPE).await?;
-    let by = acting(&server, &mut unit, &principal, (cap, permission)).await?;
-    let (release, kill) = server.withdraw(&mut unit, &by, (&name, &version), wish).await?;
-    unit.commit().await?;
-    server.bell.notify_one();
-    Ok(Reply::ok(&Withdrawn { release: line(&release), kill }).into_response())
+    let who = (principal.org.clone(), principal.subject.to_string());
+    let mut work = once.platform(&server, who, SCOPE, &digest).await?;
+    let by = acting(&server, &mut work, &principal, (cap, permission)).await?;
+    let (release, kill) = server.withdraw(&mut work, &by, (&name, &version), wish).await?;
+    work.done(Reply::ok(&Withdrawn { release: line(&release), kill })).await
 }
 
 /// Lets a name have new releases again after a kill. For operators.

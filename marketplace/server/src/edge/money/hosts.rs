@@ -10,6 +10,7 @@ use soma_policy::{Code, HostId, JournalId};
 use utoipa::ToSchema;
 
 use super::super::body::{At, Body, Search};
+use super::super::once::Once;
 use super::super::page::{Listed, Paging};
 use super::super::problem::Problem;
 use super::super::proven::Proven;
@@ -128,19 +129,25 @@ pub(in crate::edge) async fn journals(
 
 /// Takes from a quarantined journal again. For the platform, with two fresh factors.
 #[utoipa::path(post, path = "/v1/billing/journals/{journal}/lift", tag = "billing", request_body = Lift,
-    params(("journal" = String, Path)),
+    params(("journal" = String, Path), ("Idempotency-Key" = Option<String>, Header, description = "required with `write_off`: it moves money")),
     responses((status = 200, description = "the journal", body = JournalView)), security(("token" = [])))]
 pub(in crate::edge) async fn lift(
     State(server): State<Server>,
     principal: Principal,
     At(journal): At<JournalId>,
-    Body { value, .. }: Body<Lift>,
+    once: Once,
+    Body { value, digest }: Body<Lift>,
 ) -> Result<Response, Problem> {
-    principal.treasurer(&server)?;
+    let scope = principal.treasurer(&server)?;
+    if value.write_off.is_some() {
+        once.must_have_key()?;
+    }
     let number = |text: String| {
         text.parse::<u64>().map_err(|_| Problem::field("write_off", "the number of a record"))
     };
     let write_off = value.write_off.map(number).transpose()?;
-    let row = server.lift_journal(journal, write_off, &principal.subject.to_string()).await?;
-    Ok(Reply::ok(&JournalView::from(row)).into_response())
+    let who = principal.who();
+    let mut work = once.platform(&server, who.clone(), scope, &digest).await?;
+    let row = server.lift_journal(&mut work, journal, write_off, &who.1).await?;
+    work.done(Reply::ok(&JournalView::from(row))).await
 }

@@ -64,6 +64,17 @@ on_both_databases! {
         send(&stage, "POST", path, (&operator.token, "late"), &body).await.refused(401, "SOMA-T010");
     }
 
+    async fn a_write_off_moves_money_and_so_needs_a_key(database: TestDatabase) {
+        let stage = Stage::empty(database).await;
+        let (operator, _, _) = filled(&stage).await;
+        let path = format!("/v1/billing/journals/{}/lift", soma_policy::JournalId::from_u128(7));
+        let body = json!({ "write_off": "3" });
+        let refused = stage.post(&path, &operator.token, &body).await.refused(422, "SOMA-H016");
+        assert!(refused["detail"].as_str().unwrap().contains("Idempotency-Key"), "{refused}");
+        send(&stage, "POST", &path, (&operator.token, "k"), &body).await.refused(404, "SOMA-U003");
+        stage.post(&path, &operator.token, &json!({})).await.refused(404, "SOMA-U003");
+    }
+
     async fn no_route_shows_another_tenants_money(database: TestDatabase) {
         let stage = Stage::empty(database).await;
         let (operator, acme, globex) = filled(&stage).await;

@@ -110,7 +110,9 @@ on_both_databases! {
         assert_eq!(refusal(host.send(&world, 2).await).code, Code::JournalQuarantined);
         assert_eq!(alarms(&world, "journal-quarantined").await, 1, "it is told once");
         assert_eq!(world.books().await, 1);
-        world.server.lift_journal(host.journal, None, "user:x").await.unwrap();
+        let mut unit = world.unit().await;
+        world.server.lift_journal(&mut unit, host.journal, None, "user:x").await.unwrap();
+        unit.commit().await.unwrap();
         assert_eq!(host.send(&world, 2).await.unwrap(), 3);
         assert_eq!(world.books().await, 2);
     }
@@ -167,7 +169,9 @@ on_both_databases! {
         let next = within as u64 + 1;
         assert_eq!((row.position.next, row.position.state), (next, JournalState::Quarantined));
         assert_eq!(world.books().await, within as u64);
-        world.server.lift_journal(host.journal, Some(next), "user:x").await.unwrap();
+        let mut unit = world.unit().await;
+        world.server.lift_journal(&mut unit, host.journal, Some(next), "user:x").await.unwrap();
+        unit.commit().await.unwrap();
         assert_eq!(host.send(&world, next).await.unwrap(), next + 1);
         let pending = world.balance(&Account::Pending(org("acme"))).await;
         assert_eq!(pending, within * SHARE, "nobody earns by what is written off");

@@ -47,8 +47,8 @@ on_both_databases! {
         let file = Stall::file(digest, &json!({}));
         for (method, path) in [("GET", ""), ("DELETE", ""), ("GET", "/revisions"), ("POST", "/rollback"), ("DELETE", "/previous")] {
             let path = format!("/v1/installations/greeter{path}");
-            let answer = stall.stage.ask(method, &path).token(&stall.acme.token).send().await;
-            answer.refused(404, "SOMA-U003");
+            let ask = stall.stage.ask(method, &path).token(&stall.acme.token).header("idempotency-key", "k");
+            ask.send().await.refused(404, "SOMA-U003");
         }
         stall.stage.post("/v1/installations", &stall.acme.token, &file).await.refused(422, "SOMA-H017");
         let listed = stall.stage.get("/v1/installations", &stall.acme.token).await.expect(200);

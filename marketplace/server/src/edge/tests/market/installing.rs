@@ -63,7 +63,13 @@ on_both_databases! {
         let one = stall.published(&Stall::plain("1.0.0")).await;
         stall.install(&Stall::file(&one, &json!({}))).await.expect(201);
         let rollback = "/v1/installations/greeter/rollback";
-        let ask = || stall.stage.ask("POST", rollback).token(&stall.globex.token).send();
+        let bare = stall.stage.ask("POST", rollback).token(&stall.globex.token);
+        bare.send().await.refused(428, "SOMA-H021");
+        let keyed = |key: &'static str| {
+            let ask = stall.stage.ask("POST", rollback).token(&stall.globex.token);
+            ask.header("idempotency-key", key).send()
+        };
+        let ask = || keyed("first");
         ask().await.refused(409, "SOMA-S027");
         let two = stall.published(&Stall::reaching("1.1.0")).await;
         let file = Stall::file(&two, &granted());
@@ -77,6 +83,14 @@ on_both_databases! {
         assert_eq!((&changed["active"]["version"], &changed["previous"]["version"]), (&json!("1.1.0"), &json!("1.0.0")));
         let back = ask().await.expect(200);
         assert_eq!(back["active"]["revision"], 1);
+        // Whoever lost the answer asks again, and is not led back to what it fled from.
+        let again = ask().await;
+        assert_eq!(again.header("idempotent-replayed"), "true");
+        assert_eq!(again.expect(200)["active"]["revision"], 1);
+        let seen = stall.stage.get("/v1/installations/greeter", &stall.globex.token).await;
+        let stale = stall.stage.ask("POST", rollback).token(&stall.globex.token).header("if-match", "\"v1\"");
+        stale.send().await.refused(412, "SOMA-H020");
+        assert_eq!(seen.expect(200)["active"]["revision"], 1);
         let told = stall.told("globex/production/greeter").await.unwrap();
         assert_eq!(told["active"]["number"], "1");
         let history = stall.stage.get("/v1/installations/greeter/revisions", &stall.globex.token).await.expect(200);
@@ -84,7 +98,7 @@ on_both_databases! {
         let gone = stall.stage.delete("/v1/installations/greeter", &stall.globex.token).await.expect(200);
         assert_eq!(gone["state"], "removed");
         assert_eq!(stall.told("globex/production/greeter").await.unwrap(), json!(null));
-        ask().await.refused(409, "SOMA-S001");
+        keyed("second").await.refused(409, "SOMA-S001");
         stall.install(&Stall::file(&one, &json!({}))).await.refused(409, "SOMA-I014");
     }
 
