@@ -12,6 +12,7 @@
 
 mod peers;
 mod probe;
+mod progress;
 mod sample;
 mod stage;
 mod watch;
@@ -24,6 +25,7 @@ use soma_policy::Code;
 use soma_policy::feed::{Passport, Scenario};
 
 pub use probe::Probe;
+pub use progress::Progress;
 pub use work::{WorkError, work};
 
 use crate::clock::Clock;

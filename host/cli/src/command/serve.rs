@@ -57,7 +57,7 @@ impl Serve {
             Role::Gateway => gateway::run(&self.gateway, &context, self.listen),
             Role::Review => {
                 let (home, _) = context.birth()?;
-                review::run(&context, &home)
+                review::run(&context, &home, self.listen)
             }
             Role::Host => {
                 let (home, born) = context.birth()?;

@@ -1,6 +1,9 @@
 //! The review host: asks its server for submissions, watches each in a home that lives as long as the review, hands in
-//! signed passports. It listens nowhere, and holds no tenant's data.
+//! signed passports. Alone it says how it is at its address, and takes nothing there; it holds no tenant's data.
 
+mod status;
+
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -9,12 +12,13 @@ use soma_host::clock::{Clock, SystemClock};
 use soma_host::descriptors::Descriptors;
 use soma_host::feed::FeedClient;
 use soma_host::home::{Birth, Home, HostLock};
-use soma_host::review::{Reviewer, work};
+use soma_host::review::{Progress, Reviewer, work};
 use soma_policy::feed::HostRole;
 use soma_policy::{Code, HostId};
 use tokio_util::sync::CancellationToken;
 
-use super::{LAST, asked_to_end, telemetry, threads};
+use self::status::Status;
+use super::{LAST, asked_to_end, listen, telemetry, threads};
 use crate::context::{Context, person, random_id};
 use crate::failure::Failure;
 use crate::local::program;
@@ -29,6 +33,7 @@ pub(crate) struct Watching {
     reviewer: Reviewer,
     key: KeyPair,
     url: String,
+    progress: Arc<Progress>,
     _lock: HostLock,
 }
 
@@ -50,12 +55,13 @@ impl Watching {
         };
         // What a review that was cut short left behind is nobody's.
         let _ = std::fs::remove_dir_all(&reviewer.scratch);
-        Ok(Self { client, reviewer, key, url, _lock: lock })
+        let progress = Arc::default();
+        Ok(Self { client, reviewer, key, url, progress, _lock: lock })
     }
 
     /// Watches submissions until it is asked to stop.
     pub(crate) async fn until(self, stop: CancellationToken) {
-        work(&self.client, &self.reviewer, &self.key, stop).await;
+        work(&self.client, &self.reviewer, &self.key, &self.progress, stop).await;
     }
 }
 
@@ -67,7 +73,7 @@ pub(crate) fn home_beside(context: &Context, home: &Home) -> Result<Home, Failur
 }
 
 /// Watches submissions until SIGINT or SIGTERM.
-pub(crate) fn run(context: &Context, home: &Home) -> Result<(), Failure> {
+pub(crate) fn run(context: &Context, home: &Home, at: SocketAddr) -> Result<(), Failure> {
     telemetry(context);
     if let Err(error) = Descriptors::raise() {
         tracing::warn!(%error, "the limit of open files stays as it is");
@@ -75,9 +81,17 @@ pub(crate) fn run(context: &Context, home: &Home) -> Result<(), Failure> {
     let watching = Watching::open(home)?;
     let runtime = threads("soma-review", Some(2))?;
     let ended = runtime.block_on(async {
-        let (stop, url) = (asked_to_end()?, &watching.url);
-        let text = format!("ready · review for {url}");
-        let value = json!({ "role": "review", "server": url, "host": watching.reviewer.host });
+        let (listener, address) = listen(at).await?;
+        let (stop, server, url) = (asked_to_end()?, &watching.url, format!("http://{address}"));
+        let status = Status {
+            progress: Arc::clone(&watching.progress),
+            clock: Arc::clone(&watching.reviewer.clock),
+            stop: stop.clone(),
+        };
+        tokio::spawn(status::serve(listener, status));
+        let text = format!("ready {url} · review for {server}");
+        let host = watching.reviewer.host;
+        let value = json!({ "role": "review", "url": url, "server": server, "host": host });
         context.out.event(&Report::new("soma.serve.v1", value, text))?;
         watching.until(stop).await;
         context.out.note("ended");

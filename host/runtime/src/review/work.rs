@@ -8,7 +8,7 @@ use soma_capsule::{TrustStore, UnverifiedPackage};
 use soma_policy::feed::{Passport, PublisherKeys, ReviewJob, kind};
 use tokio_util::sync::CancellationToken;
 
-use super::{Probe, ReviewError, Reviewer};
+use super::{Probe, Progress, ReviewError, Reviewer};
 use crate::feed::{FeedClient, FeedError, Request};
 
 /// How long a review host waits before it asks again when there is nothing.
@@ -41,13 +41,22 @@ pub async fn work(
     client: &FeedClient,
     reviewer: &Reviewer,
     key: &KeyPair,
+    progress: &Progress,
     stop: CancellationToken,
 ) {
     loop {
-        let pause = match step(client, reviewer, key).await {
-            Ok(true) => Duration::ZERO,
+        let done = step(client, reviewer, key).await;
+        if done.is_ok() {
+            progress.heard(reviewer.clock.monotonic());
+        }
+        let pause = match done {
+            Ok(true) => {
+                progress.watched();
+                Duration::ZERO
+            }
             Ok(false) => PAUSE,
             Err(error) => {
+                progress.failed();
                 tracing::warn!(%error, "a submission was not watched");
                 PAUSE_AFTER_FAILURE
             }
