@@ -21,6 +21,7 @@ mod installations;
 mod invitations;
 mod issuer;
 mod kills;
+mod limits;
 mod members;
 mod metrics;
 mod money;

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::body::{At, Body, Search};
 use super::etag::{IfMatch, stale};
+use super::limits::room;
 use super::once::Once;
 use super::page::{Listed, Paging};
 use super::problem::Problem;
@@ -18,7 +19,7 @@ use crate::audit::Act;
 use crate::identity::{ApiKeyText, Cap, CapSet, Principal, SecretText};
 use crate::login::{LoginError, revocation, tell};
 use crate::server::Server;
-use crate::store::{AccountState, ApiKey, RevocationKind, ServiceAccount, TenantUnit};
+use crate::store::{AccountState, ApiKey, Limit, RevocationKind, ServiceAccount, TenantUnit};
 
 const DAY: Millis = Millis(24 * 3_600_000);
 /// Longest life of a key, in days.
@@ -110,6 +111,7 @@ pub(super) async fn create(
     let NewAccount { account, caps, .. } = value;
     let (state, created) = (AccountState::Active, server.now());
     let made = ServiceAccount { account, name, caps, state, version: 1, created };
+    room(&mut work, &org, Limit::ServiceAccounts).await?;
     work.insert_service_account(&made).await?;
     if let Some(person) = principal.user() {
         work.answer_for(&made.account, person).await?;
@@ -241,6 +243,7 @@ pub(super) async fn create_key(
     let environment = value.environment;
     let expires = now.plus(Millis(DAY.0 * days));
     let key = ApiKey { key: id, account, environment, caps, created: now, expires, revoked: None };
+    room(&mut work, &org, Limit::Keys).await?;
     work.insert_api_key(&key, &text.hash()).await?;
     let (actor, detail) =
         (principal.subject.to_string(), json!({ "caps": key.caps, "account": key.account }));

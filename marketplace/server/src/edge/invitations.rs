@@ -9,6 +9,7 @@ use soma_policy::{InvitationId, Millis, OrgId, UserId};
 use utoipa::ToSchema;
 
 use super::body::{At, Body, Search};
+use super::limits::room;
 use super::members::{lock, may_give};
 use super::once::Once;
 use super::page::{Listed, Paging};
@@ -19,7 +20,7 @@ use crate::audit::Act;
 use crate::identity::{Assurance, Cap, Principal, Role, SecretText, secret_hash};
 use crate::login::Entered;
 use crate::server::Server;
-use crate::store::{Invitation, Membership, PlatformScope, PlatformUnit};
+use crate::store::{Invitation, Limit, Membership, PlatformScope, PlatformUnit};
 
 /// How long an offer stands.
 const STANDS: Millis = Millis(7 * 24 * 3_600_000);
@@ -91,6 +92,7 @@ pub(super) async fn create(
     let mut work = once.tenant(&server, &principal, &scope, &digest).await?;
     let own = lock(&mut work).await?;
     may_give(&server, &principal, &own, value.role)?;
+    room(&mut work, &org, Limit::Invitations).await?;
     let (invitation, code) = offer(&server, &principal, &org, value.role)?;
     work.insert_invitation(&invitation, &code.hash(), server.now()).await?;
     let (actor, subject) = (principal.subject.to_string(), invitation.invitation);

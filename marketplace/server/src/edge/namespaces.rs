@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use super::acting::{acting, words};
 use super::body::{At, Body, Search};
+use super::limits::room;
 use super::once::Once;
 use super::page::{Listed, Paging};
 use super::problem::Problem;
@@ -21,7 +22,7 @@ use crate::identity::{Cap, Principal};
 use crate::market::MarketError;
 use crate::releases::{add_signing_key, tell_keys};
 use crate::server::Server;
-use crate::store::{NamespaceRow, PlatformScope, PlatformUnit, SigningKey};
+use crate::store::{Limit, NamespaceRow, PlatformScope, PlatformUnit, SigningKey};
 
 const SCOPE: PlatformScope = PlatformScope::of("publisher names");
 
@@ -146,6 +147,10 @@ pub(super) async fn claim(
     let publishes = work.org(&owner).await?.is_some_and(|org| org.roles.publisher);
     if !publishes {
         return Err(Problem::field("org", "a publisher's name belongs to an org that publishes"));
+    }
+    // Operators give names beyond what an org may take by itself.
+    if !operates {
+        room(&mut work, &owner, Limit::Namespaces).await?;
     }
     let it =
         Namespace::claim(value.namespace, taken.as_ref().map(|row| &row.it), owner, &actor, now)?;

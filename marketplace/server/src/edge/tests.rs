@@ -7,6 +7,7 @@ mod constitution;
 mod hosts;
 mod idempotency;
 mod kills;
+mod limits;
 mod login;
 mod market;
 mod members;

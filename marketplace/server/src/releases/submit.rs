@@ -24,7 +24,7 @@ use crate::examine::{Examined, Known, Papers, claimed, examine, shapes, unobserv
 use crate::identity::Principal;
 use crate::market::MarketError;
 use crate::server::Server;
-use crate::store::{NamespaceRow, PlatformScope, PlatformUnit, SubmissionRow};
+use crate::store::{Limit, NamespaceRow, PlatformScope, PlatformUnit, SubmissionRow};
 
 const SCOPE: PlatformScope = PlatformScope::of("submissions");
 
@@ -121,6 +121,12 @@ impl Server {
             ReleaseCommand::Submit { by: &actor, namespace: &namespace.it, entry: &entry, package };
         let release = before.apply(submit, now)?.next;
         let row = row(submitted, &release, id, now)?;
+        if !unit.has_room(&row.org, Limit::Submissions).await? {
+            let (field, what, remedy) = Limit::Submissions.words();
+            let most = Limit::Submissions.most();
+            let reason = format!("`{field}`: an org has at most {most} {what}");
+            return Err(Refusal::new(Code::TooMany, "submit", reason).fix(remedy).into());
+        }
         unit.insert_submission(&row).await?;
         let release = release.apply(ReleaseCommand::Verify { attempt: row.attempt }, now)?.next;
         let Examined { proof, findings, .. } = &submitted.examined;
