@@ -36,7 +36,7 @@ pub use review::{Noticed, Passport, Reached, ReviewJob, Scenario, Watched};
 pub use risk::RiskClass;
 pub use state::{
     AcceptedOffer, CandidateState, ConstitutionNotice, GateState, Installed, IssuerState,
-    KillNotice, PublisherKeys, RevisionState, Revoked, RevokedKind, SecretVersion,
+    KillNotice, PublisherKeys, RevisionState, Revoked, RevokedKind, RevokedRelease, SecretVersion,
 };
 
 /// What the host's proof travels in: an envelope, in unpadded base64url.

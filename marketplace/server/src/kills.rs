@@ -11,10 +11,12 @@ mod receipts;
 mod take;
 #[cfg(test)]
 mod tests;
+mod wanted;
 
 pub(crate) use book::OrderView;
-pub(crate) use radius::Radius;
+pub(crate) use radius::{Live, Radius};
 pub(crate) use take::{Giver, Taken};
+pub(crate) use wanted::Wanted;
 
 use soma_capsule::kill::KillRefusal;
 use soma_policy::{Code, OrderId};

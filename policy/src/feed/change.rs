@@ -32,11 +32,13 @@ pub enum Topic {
     Secret,
     /// The operators' law; its one subject is `active`, payload [`super::ConstitutionNotice`]. Never taken back.
     Constitution,
+    /// A release that was revoked; subject its digest, payload [`super::RevokedRelease`]. Never taken back.
+    Release,
 }
 
 impl Topic {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Installation,
         Self::Publisher,
         Self::Issuer,
@@ -45,6 +47,7 @@ impl Topic {
         Self::Terms,
         Self::Secret,
         Self::Constitution,
+        Self::Release,
     ];
 
     /// As documents write it.
@@ -59,6 +62,7 @@ impl Topic {
             Self::Terms => "terms",
             Self::Secret => "secret",
             Self::Constitution => "constitution",
+            Self::Release => "release",
         }
     }
 

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::amount::Money;
 use crate::id::{
-    Digest, EnvironmentId, FunctionName, InstallationKey, OrgId, PublisherName, SecretName,
-    Timestamp,
+    CapsuleName, Digest, EnvironmentId, FunctionName, InstallationKey, OrgId, PublisherName,
+    RegionId, SecretName, Timestamp,
 };
 use crate::installation::InstallationSpec;
 use crate::text::decimal;
@@ -79,6 +79,21 @@ pub struct Installed {
     pub candidate: Option<CandidateState>,
     /// Where it is.
     pub key: InstallationKey,
+    /// The only region in which it may run; any if none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<RegionId>,
+}
+
+/// A release that may never run again, whoever installed it. Nothing lifts this, a lifted kill order neither.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RevokedRelease {
+    /// The capsule.
+    pub capsule: CapsuleName,
+    /// Why, for people.
+    pub reason: String,
+    /// The version, for people.
+    pub version: String,
 }
 
 /// Whose signature counts for a publisher's capsules.

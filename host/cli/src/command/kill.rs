@@ -4,6 +4,7 @@
 mod apply;
 mod order;
 mod sign;
+mod wanted;
 
 pub(crate) use order::{count, post};
 pub(crate) use sign::find as find_order;
@@ -69,6 +70,7 @@ pub(crate) struct Kill {
 enum Action {
     Sign(sign::Sign),
     Apply(apply::Apply),
+    Wanted(wanted::Wanted),
 }
 
 fn severity(text: &str) -> Result<Severity, String> {
@@ -81,6 +83,7 @@ impl Kill {
         match (&self.action, &self.scope) {
             (Some(Action::Sign(sign)), _) => sign.run(context),
             (Some(Action::Apply(apply)), _) => apply.run(context),
+            (Some(Action::Wanted(_)), _) => wanted::Wanted::run(context),
             (None, Some(scope)) if self.dry_run => self.show_radius(context, scope),
             (None, Some(scope)) => self.give(context, scope),
             (None, None) => Err(Failure::new(soma_policy::Code::Usage, "what must stop?")),

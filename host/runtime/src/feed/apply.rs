@@ -61,16 +61,23 @@ fn edit(held: &Held, touched: &Touched) -> FeedEdit {
             position: Some(held.head.position()),
             said: held.said(touched),
             whole: touched.whole,
+            revoked: held.revoked(touched),
             ..Edits::default()
         },
     }
 }
 
 impl Host {
-    /// What must not wait for anything else: kills and revoked tokens.
+    /// What must not wait for anything else: kills, revoked releases and revoked tokens.
     pub(super) async fn feed_at_once(self: &Arc<Self>, step: &Step) {
         for notice in &step.touched.kills {
             self.take_notice(notice).await;
+        }
+        if !step.touched.releases.is_empty() {
+            let revoked = step.held.revoked(&step.touched);
+            let edits = Edits { revoked, ..Edits::default() };
+            let edit = FeedEdit { trust: None, issuers: None, constitution: None, edits };
+            self.take_edit(edit).await;
         }
         if step.touched.revoked {
             self.withdraw_tokens(step.held.withdrawn(self.clock().now()));

@@ -121,7 +121,9 @@ fn not_running(snapshot: &Snapshot, feed: &Feed) -> Vec<NotRunning> {
     let mut list = Vec::new();
     let found = feed.found.lock();
     for entry in snapshot.entries() {
-        for refused in &entry.refused {
+        // That it runs elsewhere the server knows: it is no fault of this host.
+        let told = entry.refused.iter().filter(|it| it.problem.code != Code::ResidencyRegion);
+        for refused in told {
             let words = refused.problem.what.clone();
             list.push((&entry.key, refused.revision, refused.problem.code, words));
         }

@@ -14,7 +14,7 @@ use soma_policy::feed::{Enrol, Enrolled, HostRole};
 
 use super::wire::{Bounds, Wire};
 use super::{FeedError, route};
-use crate::home::{Home, HomeError, Server, origin, read_if_there, spki_key};
+use crate::home::{Home, HomeError, Server, Settings, origin, read_if_there, spki_key};
 
 const WITHIN: Duration = Duration::from_secs(30);
 const ANSWER_BYTES_MAX: usize = 64 << 10;
@@ -46,6 +46,7 @@ pub async fn enrol(home: &Home, joining: Joining<'_>) -> Result<Server, FeedErro
     let url = origin(joining.url).map_err(malformed)?;
     origin(joining.address).map_err(malformed)?;
     let anchor = read_if_there(&layout.server_anchor(), ANCHOR_BYTES_MAX)?;
+    let joining = Joining { region: region_of(home, joining.region)?, ..joining };
     let body = Bytes::from(request(home, &joining)?);
     let token = HeaderValue::from_str(&format!("Bearer {}", joining.token))
         .map_err(|_| FeedError::Unfit("the token is not text".to_owned()))?;
@@ -70,10 +71,24 @@ pub async fn enrol(home: &Home, joining: Joining<'_>) -> Result<Server, FeedErro
         feed_key: spki_key(&enrolled.feed_key).map_err(FeedError::Unfit)?,
         issuer: enrolled.issuer,
         role: joining.role,
+        region: joining.region,
         anchor,
     };
     server.write(layout)?;
     Ok(server)
+}
+
+/// Where the host stands: as it is told now, or as its `host.toml` says. They never differ.
+fn region_of(home: &Home, told: Option<RegionId>) -> Result<Option<RegionId>, HomeError> {
+    let layout = home.layout();
+    let own = Settings::load(layout)?.region;
+    match (&told, &own) {
+        (Some(told), Some(own)) if told != own => {
+            let what = format!("region `{own}`, and this host is to join as one of `{told}`");
+            Err(HomeError::Malformed { path: layout.settings(), what })
+        }
+        _ => Ok(told.or(own)),
+    }
 }
 
 fn request(home: &Home, joining: &Joining<'_>) -> Result<Vec<u8>, FeedError> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use soma_policy::feed::{CheckResult, FeedHead, HostRole, RiskClass};
 use soma_policy::{Code, Digest, HostId, InstallationKey};
 use tokio::sync::{Notify, watch};
@@ -33,6 +33,7 @@ pub(crate) struct Feed {
     pub(super) kills: Notify,
     pub(super) passed: Mutex<Passed>,
     pub(super) found: Mutex<Found>,
+    turn: Mutex<()>,
     alarm: watch::Sender<Option<String>>,
 }
 
@@ -90,6 +91,7 @@ impl Feed {
             kills: Notify::new(),
             passed: Mutex::new(Passed::load(&folder)?),
             found: Mutex::default(),
+            turn: Mutex::default(),
             alarm: watch::Sender::new(None),
             client,
         })
@@ -103,6 +105,11 @@ impl Feed {
     /// What this host does for its server.
     pub(crate) fn role(&self) -> HostRole {
         self.client.server().role
+    }
+
+    /// Whoever swaps what runs holds this.
+    pub(crate) fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock()
     }
 
     /// What was applied.

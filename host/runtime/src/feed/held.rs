@@ -12,7 +12,7 @@ use serde_json::Value;
 use soma_capsule::TrustStore;
 use soma_policy::feed::{
     Batch, ConstitutionNotice, FeedHead, Installed, IssuerState, KillNotice, PublisherKeys,
-    Revoked, SecretVersion, Snapshot, Topic,
+    Revoked, RevokedRelease, SecretVersion, Snapshot, Topic,
 };
 use soma_policy::price::Terms;
 use soma_policy::{Digest, InstallationKey, Timestamp};
@@ -34,6 +34,7 @@ pub(crate) struct Held {
     terms: BTreeMap<Digest, Arc<Terms>>,
     secrets: BTreeMap<String, SecretVersion>,
     constitution: Option<Arc<ConstitutionNotice>>,
+    releases: BTreeMap<Digest, Arc<RevokedRelease>>,
 }
 
 /// Which of it is different than before.
@@ -49,6 +50,7 @@ pub(crate) struct Touched {
     pub(crate) secrets: bool,
     pub(crate) constitution: bool,
     pub(crate) kills: Vec<Arc<KillNotice>>,
+    pub(crate) releases: BTreeSet<Digest>,
 }
 
 impl Held {
@@ -64,6 +66,7 @@ impl Held {
             terms: BTreeMap::new(),
             secrets: BTreeMap::new(),
             constitution: None,
+            releases: BTreeMap::new(),
         }
     }
 
@@ -160,6 +163,14 @@ impl Held {
                     self.constitution = Some(Arc::new(notice));
                 }
             }
+            Topic::Release => {
+                // Nothing gives a revoked release back.
+                let digest: Digest = subject.parse().map_err(|e| unfit(topic, subject, &e))?;
+                if let Some(revoked) = read::<RevokedRelease>(topic, subject, payload)? {
+                    touched.releases.insert(digest);
+                    self.releases.insert(digest, Arc::new(revoked));
+                }
+            }
         }
         Ok(())
     }
@@ -187,6 +198,13 @@ impl Held {
     /// The constitution, as the server tells it.
     pub(crate) const fn constitution(&self) -> Option<&Arc<ConstitutionNotice>> {
         self.constitution.as_ref()
+    }
+
+    /// Releases that were revoked just now; all of them if everything was said anew.
+    pub(crate) fn revoked(&self, touched: &Touched) -> Vec<(Digest, Arc<RevokedRelease>)> {
+        let concerned = |digest: &Digest| touched.whole || touched.releases.contains(digest);
+        let each = self.releases.iter().filter(|(digest, _)| concerned(digest));
+        each.map(|(digest, revoked)| (*digest, Arc::clone(revoked))).collect()
     }
 
     /// The terms that leases name.

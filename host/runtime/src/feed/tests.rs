@@ -8,6 +8,7 @@ mod follow;
 mod fresh;
 mod joining;
 mod measures;
+mod regions;
 mod secrets;
 mod server;
 mod upward;

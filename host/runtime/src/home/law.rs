@@ -12,9 +12,9 @@ use soma_capsule::constitution::{Constitution, ConstitutionRefusal, DOCUMENT_BYT
 use soma_capsule::dsse::Envelope;
 use soma_capsule::kill::Trusted;
 use soma_policy::feed::ConstitutionNotice;
-use soma_policy::{Code, Digest, OperatorPolicy};
+use soma_policy::{Code, Digest, OperatorPolicy, PolicySources, RegionId};
 
-use super::{HomeError, Layout, file, load_policy, read_policy_folder};
+use super::{HomeError, Layout, Server, Settings, file, load_policy, read_policy_folder};
 use crate::installations::FileProblem;
 
 /// The law of one home.
@@ -23,6 +23,8 @@ pub(crate) struct Law {
     layout: Layout,
     /// The server's name; none for a home that is run from its files.
     deployment: Option<String>,
+    /// Where this machine stands.
+    region: Option<RegionId>,
     held: Mutex<Held>,
 }
 
@@ -65,7 +67,8 @@ impl Law {
             }
         };
         let held = Mutex::new(Held { document, waits: None });
-        Ok(Self { layout: layout.clone(), deployment: deployment.map(str::to_owned), held })
+        let deployment = deployment.map(str::to_owned);
+        Ok(Self { layout: layout.clone(), deployment, region: region_of(layout)?, held })
     }
 
     /// The constitution that holds here.
@@ -79,11 +82,17 @@ impl Law {
     /// Everything that is wrong with the files.
     pub(crate) fn policy(&self) -> Result<OperatorPolicy, Vec<FileProblem>> {
         let folder = self.layout.policy();
-        let own = read_policy_folder(&folder)?;
+        let own = self.own()?;
         match self.constitution() {
             None => load_policy(&folder, &own),
             Some(document) => load_policy(&folder, &document.over(&own)),
         }
+    }
+
+    /// The machine's own files, and where it stands.
+    fn own(&self) -> Result<PolicySources, Vec<FileProblem>> {
+        let own = read_policy_folder(&self.layout.policy())?;
+        Ok(PolicySources { region: self.region.clone(), ..own })
     }
 
     /// What is wrong with what the server told last.
@@ -143,10 +152,26 @@ impl Law {
             let (found, here) = (document.version, here.version);
             return Err(ConstitutionRefusal::Stale { found, here }.into());
         }
-        let own = read_policy_folder(&self.layout.policy()).map_err(first)?;
+        let own = self.own().map_err(first)?;
         document.load(&own)?;
         file::write_private(&self.layout.constitution(), &checked.envelope.to_json())?;
         Ok(Some(Arc::new(document)))
+    }
+}
+
+/// Where a machine stands: as it said when it joined its server, or as `host.toml` says. Two answers are none.
+fn region_of(layout: &Layout) -> Result<Option<RegionId>, HomeError> {
+    let own = Settings::load(layout)?.region;
+    let Some(server) = Server::load(layout)? else { return Ok(own) };
+    match own.filter(|own| server.region.as_ref() != Some(own)) {
+        None => Ok(server.region),
+        Some(own) => {
+            let joined = server.region.map_or("none".to_owned(), |it| format!("`{it}`"));
+            let what = format!(
+                "region `{own}`, but this host joined its server with {joined}; enrol it again"
+            );
+            Err(HomeError::Malformed { path: layout.settings(), what })
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use soma_capsule::key::PublicKey;
+use soma_policy::RegionId;
 use soma_policy::feed::HostRole;
 use url::Url;
 
@@ -30,6 +31,8 @@ pub struct Server {
     pub issuer: String,
     /// What this host does for it.
     pub role: HostRole,
+    /// Where this host stands, as it said when it joined.
+    pub region: Option<RegionId>,
     /// Certificates (PEM) that alone are trusted for its TLS: `trust/server.pem`. None trusts the public roots.
     pub anchor: Option<Vec<u8>>,
 }
@@ -43,6 +46,8 @@ struct File {
     feed_key: String,
     issuer: String,
     role: HostRole,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    region: Option<RegionId>,
 }
 
 impl Server {
@@ -65,6 +70,7 @@ impl Server {
             feed_key: key(&read.feed_key).map_err(refused)?,
             issuer: read.issuer,
             role: read.role,
+            region: read.region,
             anchor: file::read_if_there(&layout.server_anchor(), ANCHOR_BYTES_MAX)?,
         };
         server.check().map_err(refused)?;
@@ -86,6 +92,7 @@ impl Server {
             feed_key: STANDARD.encode(self.feed_key.spki_der()),
             issuer: self.issuer.clone(),
             role: self.role,
+            region: self.region.clone(),
         };
         let text = toml::to_string(&content).map_err(|e| refused(e.to_string()))?;
         let text =
@@ -134,6 +141,7 @@ mod tests {
             feed_key: KeyPair::generate().unwrap().public().clone(),
             issuer: "soma:01JD".to_owned(),
             role: HostRole::Host,
+            region: Some("eu".parse().unwrap()),
             anchor: None,
         }
     }
@@ -164,6 +172,7 @@ mod tests {
             ("https://", "https://user@"),
             ("feed_key = \"", "feed_key = \"x"),
             ("role = \"host\"", "role = \"boss\""),
+            ("region = \"eu\"", "region = \"E U\""),
             ("deployment = \"01JD\"", "deployment = \"\""),
             ("issuer", "isuer"),
         ] {

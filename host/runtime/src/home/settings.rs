@@ -3,6 +3,7 @@
 //! Read once, when the host starts. A home without the file has every default; what is in it must be right.
 
 use serde::Deserialize;
+use soma_policy::RegionId;
 
 use super::{HomeError, Layout, file};
 
@@ -16,6 +17,9 @@ const DOMAIN_BYTES_MAX: usize = 253 - 64;
 pub(crate) const STARTER: &str = "\
 # How this host is run. Read when it starts. docs/reference/home.md says what can stand here.
 schema = 1
+
+# Where it stands: what a kill order of `region:eu` stops. A host with a server says it when it joins.
+# region = \"eu\"
 
 # Capsules that serve web requests are reached at ID--ENV--ORG.localhost, and under these domains too:
 # point *.apps.example.org at this host, and say whether clients come over TLS.
@@ -31,6 +35,9 @@ pub struct Settings {
     /// Version of this file's format.
     #[serde(default)]
     pub schema: u32,
+    /// Where this host stands: `region:` kill orders and tenants' regions are judged by it.
+    #[serde(default)]
+    pub region: Option<RegionId>,
     /// Where capsules are served.
     #[serde(default)]
     pub apps: Apps,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use soma_policy::feed::{HostRole, RiskClass};
+use soma_policy::feed::{HostRole, Installed, RiskClass};
 use soma_policy::price::Terms;
 use soma_policy::{CapabilityKind, Code, Denial, Installation, InstallationKey, Layer};
 
@@ -38,7 +38,11 @@ impl Host {
     /// These secrets are wanted from now on: those that the server names and something here may use.
     pub(crate) fn want_secrets(&self, held: &Held) {
         if let Some(kept) = self.feed_secrets() {
+            let snapshot = self.snapshot();
+            let here = snapshot.policy.region();
+            let stands = |it: &&Installed| it.region.is_none() || it.region.as_ref() == here;
             let installed = held.installed().filter_map(|(_, said)| said.installed());
+            let installed = installed.filter(stands);
             kept.want(wanted(held.secrets(), installed));
         }
     }
@@ -50,6 +54,9 @@ impl Host {
     /// Takes over what the feed says, and judges running calls again. Verifies and compiles rights: not for a
     /// thread that others wait for.
     pub(crate) fn take_feed(&self, edit: FeedEdit) -> Option<Reloaded> {
+        // One after the other: what is installed and who may be called by whom are of one swap.
+        let _turn = self.feed.as_ref().map(|feed| feed.turn());
+        let revokes = !edit.edits.revoked.is_empty();
         let reloaded = self.configuration.take(edit)?;
         self.audit_reload(&reloaded, "server");
         self.installed(&reloaded.snapshot);
@@ -59,6 +66,11 @@ impl Host {
         }
         if reloaded.policy_changed {
             self.judge_again(&reloaded.snapshot.policy);
+        }
+        if revokes {
+            // A call goes on in its revision while the next one is active: it ends by its own component.
+            let snapshot = &reloaded.snapshot;
+            self.cut_where(|it| snapshot.is_revoked(&it.installation.digest), Cut::Withdrawn);
         }
         Some(reloaded)
     }

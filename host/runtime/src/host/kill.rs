@@ -63,8 +63,8 @@ impl Host {
     #[must_use]
     pub fn blast_radius(&self, scope: &KillScope) -> Radius {
         let (snapshot, now) = (self.snapshot(), self.clock.now());
-        let installed = snapshot.entries().filter_map(|entry| entry.running.as_deref());
-        let subjects = installed.map(soma_policy::Installation::kill_subject);
+        // What is at a health gate runs too.
+        let subjects = snapshot.revisions().map(|it| it.kill_subject());
         let running: Vec<Target> = self.calls.running().into_iter().map(target).collect();
         let reserved = |subject: &KillSubject| {
             let standings = self.leases.standing(&subject.installation, now);

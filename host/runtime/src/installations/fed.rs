@@ -4,18 +4,19 @@
 //! the tenant's word is the newer one, and it may have been a narrower one.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use soma_policy::feed::{CandidateState, Installed, RevisionState};
+use soma_policy::feed::{CandidateState, Installed, RevisionState, RevokedRelease};
 use soma_policy::{
     CapsuleFacts, Code, Digest, FeedPosition, Installation, InstallationKey, OperatorPolicy,
+    RegionId,
 };
 
 use super::load::{Inputs, Reloaded, changes, is_unchanged};
-use super::snapshot::{Candidate, Entry, Refused, Snapshot};
+use super::snapshot::{Candidate, Entry, Refused, RevokedReleases, Snapshot};
 use super::{FileProblem, INSTALLATIONS_MAX};
 
 /// What the feed says of one installation.
@@ -58,6 +59,8 @@ pub(crate) struct Edits {
     pub(crate) again: bool,
     /// Components that came meanwhile, or were found not to work here.
     pub(crate) digests: HashSet<Digest>,
+    /// Releases that never run again.
+    pub(crate) revoked: Vec<(Digest, Arc<RevokedRelease>)>,
 }
 
 /// The installations of a host with a server.
@@ -77,6 +80,7 @@ impl Fed {
             policy,
             problems: Vec::new(),
             entries: HashMap::new(),
+            revoked: Arc::default(),
         };
         Self { current: ArcSwap::from_pointee(empty), said: Mutex::default() }
     }
@@ -87,9 +91,10 @@ impl Fed {
     }
 
     /// Takes over what is different, and swaps once.
-    pub(crate) fn apply(&self, edits: Edits, inputs: &Inputs<'_>) -> Reloaded {
+    pub(crate) fn apply(&self, mut edits: Edits, inputs: &Inputs<'_>) -> Reloaded {
         let mut said = self.said.lock();
         let old = self.current.load_full();
+        let revoked = with_revoked(&old, &mut edits);
         let (policy, mut problems) = match &inputs.policy {
             Ok(policy) => (Arc::clone(policy), Vec::new()),
             Err(problems) => (Arc::clone(&old.policy), problems.clone()),
@@ -99,7 +104,7 @@ impl Fed {
         let all = edits.again || edits.whole || policy_changed;
         let judged = take(&mut said, &edits, all);
         let mut entries = if all { HashMap::new() } else { old.entries.clone() };
-        let judge = Judge { policy: &policy, inputs, old: &old };
+        let judge = Judge { policy: &policy, inputs, old: &old, revoked: &revoked };
         for key in judged {
             match said.get(&key) {
                 Some(now) => entries.insert(key.clone(), Arc::new(judge.entry(key, now))),
@@ -112,10 +117,26 @@ impl Fed {
         }
         let changes = changes(&old, &entries);
         let position = edits.position.unwrap_or(old.position);
-        let snapshot = Arc::new(Snapshot { load: position.n, position, policy, problems, entries });
+        let load = position.n;
+        let snapshot = Snapshot { load, position, policy, problems, entries, revoked };
+        let snapshot = Arc::new(snapshot);
         self.current.store(Arc::clone(&snapshot));
         Reloaded { policy_changed, ..Reloaded::new(snapshot, changes) }
     }
+}
+
+/// What never runs again from now on. What that is new to is judged anew.
+fn with_revoked(old: &Snapshot, edits: &mut Edits) -> Arc<RevokedReleases> {
+    let news: Vec<_> = std::mem::take(&mut edits.revoked);
+    let news: Vec<_> =
+        news.into_iter().filter(|(digest, _)| !old.revoked.contains_key(digest)).collect();
+    if news.is_empty() {
+        return Arc::clone(&old.revoked);
+    }
+    edits.digests.extend(news.iter().map(|(digest, _)| *digest));
+    let mut all = RevokedReleases::clone(&old.revoked);
+    all.extend(news);
+    Arc::new(all)
 }
 
 /// Remembers what is said now; returns what is to be judged.
@@ -147,6 +168,7 @@ struct Judge<'a> {
     policy: &'a Arc<OperatorPolicy>,
     inputs: &'a Inputs<'a>,
     old: &'a Snapshot,
+    revoked: &'a RevokedReleases,
 }
 
 impl Judge<'_> {
@@ -169,7 +191,8 @@ impl Judge<'_> {
                 return Entry { refused: vec![refused], ..bare(vec![problem]) };
             }
         };
-        let mut entry = match self.revision(&key, &installed.active, Billing::Full) {
+        let region = installed.region.as_ref();
+        let mut entry = match self.revision(&key, &installed.active, region, Billing::Full) {
             Ok(running) => Entry { running: Some(running), ..bare(Vec::new()) },
             Err(problems) => {
                 let refused = first(installed.active.number, &problems);
@@ -177,7 +200,7 @@ impl Judge<'_> {
             }
         };
         if let Some(CandidateState { gate, revision }) = &installed.candidate {
-            match self.revision(&key, revision, Billing::None) {
+            match self.revision(&key, revision, region, Billing::None) {
                 Ok(installation) => {
                     entry.candidate = Some(Candidate { installation, gate: gate.clone() });
                 }
@@ -191,9 +214,11 @@ impl Judge<'_> {
         &self,
         key: &InstallationKey,
         state: &RevisionState,
+        region: Option<&RegionId>,
         billing: Billing,
     ) -> Result<Arc<Installation>, Vec<FileProblem>> {
         let path = PathBuf::from(format!("feed/{key}"));
+        self.may_run(&path, state, region).map_err(|problem| vec![problem])?;
         let mut spec = state.spec.clone();
         if spec.tenant != key.org || spec.environment != key.environment {
             let what = format!("the revision is of {}/{}", spec.tenant, spec.environment);
@@ -216,6 +241,33 @@ impl Judge<'_> {
             compiled.price = None;
         }
         Ok(self.reuse(key, compiled))
+    }
+
+    /// Whether it may run at all: never after its release was revoked, and nowhere but in its region.
+    fn may_run(
+        &self,
+        path: &Path,
+        state: &RevisionState,
+        region: Option<&RegionId>,
+    ) -> Result<(), FileProblem> {
+        let refuse = |code: Code, what: String| {
+            let remedy = Some(code.entry().remedy.to_owned());
+            Err(FileProblem { remedy, ..FileProblem::new(code, path, what) })
+        };
+        if let Some(revoked) = self.revoked.get(&state.digest()) {
+            let RevokedRelease { capsule, reason, version } = &**revoked;
+            let what = format!("{capsule}@{version} is revoked: {reason}");
+            return refuse(Code::ReleaseRevoked, what);
+        }
+        let here = self.policy.region();
+        match region {
+            Some(wanted) if here != Some(wanted) => {
+                let here = here.map_or("in none".to_owned(), |here| format!("in `{here}`"));
+                let what = format!("it runs in region `{wanted}` alone, and this host is {here}");
+                refuse(Code::ResidencyRegion, what)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What did not change keeps its identity, so that nothing judges it again for nothing.

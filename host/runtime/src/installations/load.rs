@@ -78,6 +78,7 @@ impl Installations {
             policy,
             problems: Vec::new(),
             entries: HashMap::new(),
+            revoked: Arc::default(),
         };
         let this = Self {
             layout: layout.clone(),
@@ -122,7 +123,8 @@ impl Installations {
         let load = memory.next_load();
         memory.save()?;
         let position = FeedPosition { epoch: 0, n: load };
-        let snapshot = Arc::new(Snapshot { load, position, policy, problems, entries });
+        let revoked = Arc::default();
+        let snapshot = Arc::new(Snapshot { load, position, policy, problems, entries, revoked });
         self.current.store(Arc::clone(&snapshot));
         let policy_changed = old.policy.hash() != snapshot.policy.hash();
         Ok(Reloaded { policy_changed, ..Reloaded::new(snapshot, changes) })

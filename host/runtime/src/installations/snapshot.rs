@@ -1,10 +1,10 @@
 //! What is installed at one moment: immutable, shared, swapped whole.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use soma_policy::feed::GateState;
+use soma_policy::feed::{GateState, RevokedRelease};
 use soma_policy::{CallId, Digest, FeedPosition, Installation, InstallationKey, OperatorPolicy};
 
 use super::FileProblem;
@@ -21,7 +21,12 @@ pub struct Snapshot {
     /// What is wrong beside single installations: a bad policy edit, misplaced files.
     pub problems: Vec<FileProblem>,
     pub(crate) entries: HashMap<InstallationKey, Arc<Entry>>,
+    /// What a server revoked for good.
+    pub(crate) revoked: Arc<RevokedReleases>,
 }
+
+/// Releases that never run again, by their components.
+pub(crate) type RevokedReleases = BTreeMap<Digest, Arc<RevokedRelease>>;
 
 /// One installation and how it stands with its file.
 #[derive(Debug)]
@@ -134,6 +139,11 @@ impl Snapshot {
     ) -> Option<&Arc<Installation>> {
         let candidate = self.entries.get(key)?.candidate.as_ref()?;
         Some(&candidate.installation).filter(|it| it.revision == revision)
+    }
+
+    /// Whether the release of a component was revoked.
+    pub(crate) fn is_revoked(&self, digest: &Digest) -> bool {
+        self.revoked.contains_key(digest)
     }
 
     /// Everything that may run: what is active, and what may be next.

@@ -217,8 +217,12 @@ impl Started {
         if self.running.bearer().is_some_and(|it| self.host.tokens().is_withdrawn(it)) {
             self.running.cut(Cut::Withdrawn);
         }
-        // And for the policy.
-        let policy = self.host.snapshot().policy.clone();
+        // And for its release and the policy.
+        let snapshot = self.host.snapshot();
+        if snapshot.is_revoked(&self.installation.digest) {
+            self.running.cut(Cut::Withdrawn);
+        }
+        let policy = snapshot.policy.clone();
         if !Arc::ptr_eq(&policy, self.gate.policy()) {
             self.running.judge_by(&policy);
         }

@@ -1,6 +1,6 @@
 //! The blast radius: what an order would stop, without stopping it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use soma_policy::{KillScope, KillSet, KillSubject, Money, OrderId, OrgId};
@@ -34,15 +34,19 @@ impl Radius {
     ) -> Self {
         // The id is nobody's: only whether the scope meets a subject is asked.
         let set = KillSet::of([(scope, OrderId::from_u128(0))]);
-        let met: Vec<_> =
-            installed.into_iter().filter(|subject| set.judge(subject).is_some()).collect();
+        // Two revisions of one installation are one installation, and one reservation.
+        let met: BTreeMap<String, &KillSubject> = installed
+            .into_iter()
+            .filter(|subject| set.judge(subject).is_some())
+            .map(|subject| (subject.installation.to_string(), subject))
+            .collect();
         Self {
             scope: scope.clone(),
             needed,
-            tenants: met.iter().map(|subject| subject.installation.org.clone()).collect(),
-            installations: met.iter().map(|subject| subject.installation.to_string()).collect(),
+            tenants: met.values().map(|subject| subject.installation.org.clone()).collect(),
+            installations: met.keys().cloned().collect(),
             calls: running.iter().filter(|target| set.judge(&target.subject).is_some()).count(),
-            reserved: sums(met.iter().flat_map(|subject| reserved(subject))),
+            reserved: sums(met.values().flat_map(|subject| reserved(subject))),
         }
     }
 }

@@ -57,6 +57,7 @@ acts! {
     ReleaseReviewed "release-reviewed" "A submission was decided about.";
     ReleasePublished "release-published" "A release entered the catalogue.";
     ReleaseWithdrawn "release-withdrawn" "A release was deprecated, yanked, given back or revoked.";
+    KillWanted "kill-wanted" "A release was revoked: operators are asked for an order.";
     NameUnfrozen "name-unfrozen" "A capsule's name may have releases again.";
     InstallationMade "installation-made" "A capsule was installed.";
     InstallationChanged "installation-changed" "An installation has a new revision, or went back to the one before.";

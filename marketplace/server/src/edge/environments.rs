@@ -8,6 +8,7 @@ use soma_policy::{EnvironmentId, OrgId, RegionId};
 use utoipa::ToSchema;
 
 use super::body::{At, Body, Search};
+use super::limits::room;
 use super::once::Once;
 use super::page::{Listed, Paging};
 use super::problem::Problem;
@@ -15,7 +16,7 @@ use super::reply::Reply;
 use crate::audit::Act;
 use crate::identity::{Cap, Principal};
 use crate::server::Server;
-use crate::store::{Environment, EnvironmentKind};
+use crate::store::{Environment, EnvironmentKind, Limit};
 
 /// A new environment.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -26,7 +27,7 @@ pub(super) struct NewEnvironment {
     environment: EnvironmentId,
     /// What it is for.
     kind: EnvironmentKind,
-    /// Where it runs; the org's region if left out.
+    /// The only region in which its capsules run; the org's region if left out, any if that has none.
     #[schema(value_type = Option<String>)]
     region: Option<RegionId>,
 }
@@ -62,6 +63,7 @@ pub(super) async fn create(
     let mut work = once.tenant(&server, &principal, &scope, &digest).await?;
     let NewEnvironment { environment, kind, region } = value;
     let made = Environment { environment, kind, region, version: 1, created: server.now() };
+    room(&mut work, &org, Limit::Environments).await?;
     work.insert_environment(&made).await?;
     let (actor, subject) = (principal.subject.to_string(), &made.environment);
     let detail = json!({ "kind": made.kind.as_str() });

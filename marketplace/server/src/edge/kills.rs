@@ -7,11 +7,15 @@ use axum::extract::{FromRequest, FromRequestParts as _, Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::StatusCode;
+use semver::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use soma_capsule::kill::StoppedCall;
 use soma_policy::feed::PROOF_HEADER;
-use soma_policy::{Code, Digest, KillOrder, KillScope, OrderId, OrgId};
+use soma_policy::{
+    CapsuleName, Code, Digest, HostId, KillOrder, KillScope, Money, OrderId, OrgId, RegionId,
+    Timestamp,
+};
 use utoipa::{IntoParams, ToSchema};
 
 use super::body::{At, Search, read};
@@ -20,9 +24,9 @@ use super::problem::Problem;
 use super::proven::ProvenBytes;
 use super::reply::Reply;
 use crate::identity::Principal;
-use crate::kills::{Giver, KillsError, Radius, Taken};
+use crate::kills::{Giver, KillsError, Live, Radius, Taken, Wanted};
 use crate::server::Server;
-use crate::store::KillReceiptRow;
+use crate::store::{HeldMoney, KillReceiptRow};
 
 /// One order with its state.
 #[derive(Debug, Serialize, ToSchema)]
@@ -86,7 +90,8 @@ struct Asked {
     scope: KillScope,
 }
 
-/// What an order of a scope would stop. Calls and money are what hosts know: they are not in it.
+/// What an order of a scope would stop, as far as this server knows it: each host's own dry run counts its calls and
+/// what they have reserved.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct KillRadius {
     /// The scope.
@@ -101,9 +106,63 @@ pub(super) struct KillRadius {
     tenants: BTreeSet<OrgId>,
     /// Which installations.
     installations: BTreeSet<String>,
-    /// Which capsules, with the digests that are installed of each.
+    /// Those of them with a revision at its health gate that it would stop.
+    candidates: BTreeSet<String>,
+    /// Which capsules, with the digests that are installed of each, at a gate or active.
     #[schema(value_type = Object)]
     capsules: BTreeMap<String, BTreeSet<Digest>>,
+    /// Live hosts that would be reached, with what each said last.
+    hosts: Vec<RadiusHost>,
+    /// Money of these installations in leases that are not closed: what their calls may have reserved at most.
+    held: Vec<RadiusHeld>,
+}
+
+/// A live host, by its last report.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RadiusHost {
+    /// The host.
+    #[schema(value_type = String)]
+    host: HostId,
+    /// Where it stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    region: Option<RegionId>,
+    /// All calls that ran there by its last report: of these installations and of others.
+    running: u32,
+    /// When it reported (milliseconds).
+    #[schema(value_type = Option<String>)]
+    seen: Option<Timestamp>,
+}
+
+/// Money in leases.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RadiusHeld {
+    /// How much.
+    #[schema(value_type = String)]
+    money: Money,
+    /// In how many leases.
+    leases: u64,
+}
+
+/// A release that was revoked and that no complete order names yet.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct WantedOrder {
+    /// The capsule.
+    #[schema(value_type = String)]
+    capsule: CapsuleName,
+    /// The version.
+    #[schema(value_type = String)]
+    version: Version,
+    /// What the order is to be about.
+    #[schema(value_type = String)]
+    scope: KillScope,
+    /// Why it was revoked.
+    reason: String,
+    /// When it was revoked (milliseconds).
+    #[schema(value_type = String)]
+    revoked: Timestamp,
+    /// What an operator runs, with a reason code of their own choice.
+    command: String,
 }
 
 /// Takes a signed order (a DSSE envelope of kind `kill-order`, or a lift of one) and tells every host.
@@ -130,10 +189,61 @@ async fn dry_run(server: &Server, request: Request) -> Result<Response, Problem>
     let body = read(Request::from_parts(parts, body), server).await?;
     let asked: Asked = serde_json::from_slice(&body)
         .map_err(|error| Problem::new(Code::KillScope, error.to_string()))?;
-    let Radius { scope, needed, wide, tenants, installations, capsules } =
-        server.kill_radius(&asked.scope).await?;
-    let radius = KillRadius { scope, needed, wide, tenants, installations, capsules };
+    let radius = shown(server.kill_radius(&asked.scope).await?);
     Ok(Reply::ok(&radius).into_response())
+}
+
+fn shown(radius: Radius) -> KillRadius {
+    let Radius { scope, needed, wide, tenants, installations, candidates, capsules, hosts, held } =
+        radius;
+    let host = |it: Live| {
+        let Live { host, region, running, seen } = it;
+        RadiusHost { host, region, running, seen }
+    };
+    let hosts = hosts.into_iter().map(host).collect();
+    let held = held.into_iter().map(|HeldMoney { money, leases }| RadiusHeld { money, leases });
+    KillRadius {
+        scope,
+        needed,
+        wide,
+        tenants,
+        installations,
+        candidates,
+        capsules,
+        hosts,
+        held: held.collect(),
+    }
+}
+
+/// Releases that were revoked and that no operator has signed an order for: hosts of this server stop them already. For
+/// operators.
+#[utoipa::path(get, path = "/v1/kill-orders/wanted", tag = "kill", params(Paging),
+    responses((status = 200, description = "a page", body = Listed<WantedOrder>)), security(("token" = [])))]
+pub(super) async fn wanted(
+    State(server): State<Server>,
+    principal: Principal,
+    Search(paging): Search<Paging>,
+) -> Result<Response, Problem> {
+    principal.operating()?;
+    let after = paging.after()?;
+    let place = after.split_once('@').unwrap_or((&after, ""));
+    let limit = usize::try_from(paging.limit()?).unwrap_or(1) + 1;
+    let found = server.wanted_kills(place, limit).await?;
+    let line = |it: Wanted| {
+        let record = it.release.record();
+        let scope = KillScope::Digest(it.digest);
+        WantedOrder {
+            capsule: record.name.clone(),
+            version: record.version.clone(),
+            command: format!("soma kill {scope} --reason CODE"),
+            scope,
+            reason: record.reason.as_ref().map(ToString::to_string).unwrap_or_default(),
+            revoked: it.revoked,
+        }
+    };
+    let items = found.into_iter().map(line).collect();
+    let page = paging.page(items, |it: &WantedOrder| format!("{}@{}", it.capsule, it.version))?;
+    Ok(Reply::ok(&page).into_response())
 }
 
 /// Every order that this server knows, with its state. For operators.

@@ -50,7 +50,8 @@ pub(super) struct FoundedOrg {
 pub(super) struct OrgChange {
     /// As people call it.
     name: String,
-    /// Where its data is kept and its capsules run.
+    /// Where its capsules run: hosts of other regions get neither money nor secrets of it, and refuse. It stays while
+    /// something is installed in an environment without a region of its own.
     #[schema(value_type = Option<String>)]
     region: Option<RegionId>,
 }
@@ -152,6 +153,12 @@ pub(super) async fn update(
     let version = if_match.judge(found.version)?;
     if !unit.update_own_org(version, name, value.region.as_ref()).await? {
         return Err(stale());
+    }
+    // What runs is not moved by a word: hosts elsewhere hold its data and its money.
+    if value.region != found.region && unit.placed_by_org().await? > 0 {
+        let rule = "it stays while something is installed in an environment without a region of its own: \
+                    remove that first, or make an environment in the other region";
+        return Err(Problem::field("region", rule));
     }
     let actor = principal.subject.to_string();
     let detail = json!({ "region": value.region });

@@ -88,6 +88,7 @@ pub(super) fn documented() -> OpenApiRouter<Server> {
         .routes(routes!(feed::epoch, feed::begin_epoch))
         // Kill orders.
         .routes(routes!(kills::list, kills::give))
+        .routes(routes!(kills::wanted))
         .routes(routes!(kills::sign))
         .routes(routes!(kills::lift))
         .routes(routes!(kills::receipts))

@@ -39,7 +39,7 @@ pub(crate) async fn number(
     Ok((rows.len() as u64, head))
 }
 
-/// The subject is so from now on, or gone. An order or a lift never goes.
+/// The subject is so from now on, or gone. An order, a lift, a revoked release never go.
 async fn keep(
     unit: &mut PlatformUnit,
     row: &ChangeRow,
@@ -47,7 +47,7 @@ async fn keep(
     n: u64,
 ) -> Result<(), StoreError> {
     match (&change.payload, change.topic) {
-        (Value::Null, Topic::Kill | Topic::Constitution) => Ok(()),
+        (Value::Null, Topic::Kill | Topic::Constitution | Topic::Release) => Ok(()),
         (Value::Null, _) => unit.drop_state(&row.topic, &row.subject).await,
         _ => {
             let (topic, subject) = (row.topic.clone(), row.subject.clone());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use soma_market::install::{Ground, Installed};
 use soma_policy::feed::{HostRole, RiskClass};
-use soma_policy::{Grants, HostId, KillSet, OperatorPolicy};
+use soma_policy::{Grants, HostId, InstallationKey, KillSet, OperatorPolicy};
 
 use crate::constitution::ConstitutionError;
 use crate::market::MarketError;
@@ -42,16 +42,21 @@ impl Server {
         Ok(Grounds { killed, policy })
     }
 
-    /// The hosts that may run an installation, by what they heard last, until they have heard of its change.
+    /// The hosts that may run an installation, by where they stand and what they heard last, until they have heard of its
+    /// change.
     pub(super) async fn hosts_for(
         &self,
         unit: &mut PlatformUnit,
+        key: &InstallationKey,
         class: RiskClass,
     ) -> Result<BTreeSet<HostId>, StoreError> {
         let now = self.now();
         let live = unit.live_hosts(now).await?;
-        let runs =
-            |host: &&crate::store::HostRow| host.role == HostRole::Host && host.is_live(now, class);
+        let region = unit.region_of(&key.org, &key.environment).await?;
+        let runs = |host: &&crate::store::HostRow| {
+            let stands = region.is_none() || host.region == region;
+            host.role == HostRole::Host && stands && host.is_live(now, class)
+        };
         Ok(live.iter().filter(runs).map(|host| host.host).collect())
     }
 }

@@ -16,11 +16,13 @@ use super::ground::{Grounds, class_of};
 use crate::market::MarketError;
 use crate::releases;
 use crate::server::Server;
-use crate::store::{InstallationRow, PlatformScope, PlatformUnit};
+use crate::store::{INSTALLATIONS_MAX, InstallationRow, Limit, PlatformScope, PlatformUnit};
 
 pub(super) const SCOPE: PlatformScope = PlatformScope::of("installations");
 /// How long a gate may stay undecided if nobody says otherwise.
 const WITHIN: Millis = Millis(3_600_000);
+/// How often it is said that the platform fills.
+const ALARM_EVERY: u64 = 1_000;
 /// Releases of a capsule among which the next one is looked for.
 pub(super) const RELEASES_MAX: u32 = 1000;
 
@@ -89,8 +91,9 @@ impl Server {
                 .into());
         }
         agreed(&planned.plan, accepted)?;
+        room(unit, key).await?;
         let class = RiskClass::of(&planned.plan.spec().grants);
-        let hosts = self.hosts_for(unit, class).await?;
+        let hosts = self.hosts_for(unit, key, class).await?;
         let step = Installed::install(key.clone(), planned.plan, by, hosts, self.now())?;
         keep_first(self, unit, who, step).await
     }
@@ -171,7 +174,7 @@ impl Server {
         if accepted.is_some() {
             agreed(&planned.plan, accepted)?;
         }
-        let hosts = self.hosts_for(unit, class_of(&row.it)).await?;
+        let hosts = self.hosts_for(unit, &row.it.record().key, class_of(&row.it)).await?;
         let (gate, within) = (wish.gate, wish.within.unwrap_or(WITHIN));
         let plan = Box::new(planned.plan);
         let command = InstallCommand::Change { accepted, by, gate, hosts, plan, within };
@@ -193,12 +196,40 @@ impl Server {
             return Err(Refusal::new(Code::NoPrevious, "rollback", reason).into());
         };
         let (approved, _) = releases::approved(unit, &previous.spec.digest).await?;
-        let hosts = self.hosts_for(unit, class_of(&row.it)).await?;
+        let hosts = self.hosts_for(unit, &row.it.record().key, class_of(&row.it)).await?;
         let ground = grounds.ground();
         let command = InstallCommand::Rollback { approved: &approved, by: Some(by), ground, hosts };
         let step = row.it.apply(command, self.now())?;
         keep(self, unit, who, row, step).await
     }
+}
+
+/// Refuses an installation for which there is no room: every host holds them all.
+async fn room(unit: &mut PlatformUnit, key: &InstallationKey) -> Result<(), MarketError> {
+    let refuse = |reason: String, fix: &str| {
+        MarketError::from(Refusal::new(Code::TooMany, "install", reason).fix(fix))
+    };
+    for limit in [Limit::Installations, Limit::InstallationIds] {
+        if !unit.has_room(&key.org, limit).await? {
+            let (field, what, remedy) = limit.words();
+            let reason = format!("`{field}`: an org has at most {} {what}", limit.most());
+            return Err(refuse(reason, remedy));
+        }
+    }
+    let all = unit.installations_of_all().await?;
+    if all >= INSTALLATIONS_MAX {
+        let reason = format!("`installation`: this platform has at most {INSTALLATIONS_MAX}");
+        return Err(refuse(reason, "ask its operator"));
+    }
+    // From half on, once for each thousand: there is time to divide the platform.
+    if all >= INSTALLATIONS_MAX / 2 && all % ALARM_EVERY == 0 {
+        tracing::error!(
+            all,
+            most = INSTALLATIONS_MAX,
+            "more than half of what hosts hold is installed"
+        );
+    }
+    Ok(())
 }
 
 /// Whether the plan that was agreed to is the one that is made.

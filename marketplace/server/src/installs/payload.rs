@@ -28,7 +28,9 @@ pub(super) async fn payload(
         }
     };
     let active = state(&record.active);
-    let told = soma_policy::feed::Installed { active, candidate, key: record.key.clone() };
+    let key = record.key.clone();
+    let region = unit.region_of(&key.org, &key.environment).await?;
+    let told = soma_policy::feed::Installed { active, candidate, key, region };
     serde_json::to_value(&told).map_err(MarketError::failed)
 }
 

@@ -77,7 +77,7 @@ impl Server {
         let Update::Roll(plan) = update else { return Ok(false) };
         let subject = Subject::User(record.active.consent.by);
         let Ok(by) = actor_of(&mut unit, &key.org, &subject).await else { return Ok(false) };
-        let hosts = self.hosts_for(&mut unit, class_of(&row.it)).await?;
+        let hosts = self.hosts_for(&mut unit, key, class_of(&row.it)).await?;
         let (gate, within) = (Gate::Open, Millis(0));
         let command = InstallCommand::Change { accepted: None, by: &by, gate, hosts, plan, within };
         let step = row.it.apply(command, self.now())?;

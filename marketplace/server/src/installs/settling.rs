@@ -122,7 +122,7 @@ impl Server {
         row: &InstallationRow,
     ) -> Result<Option<Settled>, MarketError> {
         let Some(candidate) = &row.it.record().candidate else { return Ok(None) };
-        let hosts = self.hosts_for(unit, class_of(&row.it)).await?;
+        let hosts = self.hosts_for(unit, &row.it.record().key, class_of(&row.it)).await?;
         let result = result(unit, row, &hosts).await?;
         if result == GateResult::Waiting && self.now() < candidate.until {
             return Ok(None);

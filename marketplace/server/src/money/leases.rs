@@ -111,6 +111,10 @@ impl PlatformUnit {
         let installed = self.installed(key).await?;
         let unknown = || Refusal::new(Code::NotFound, "lease", format!("`{key}` is not installed"));
         let installed = installed.ok_or_else(unknown)?;
+        if !self.stands_for(&host, &key.org, &key.environment).await? {
+            let reason = format!("`{key}` runs in another region than this host's");
+            return Err(Refusal::new(Code::ResidencyRegion, "lease", reason).into());
+        }
         leases.push(self.slice(server, book, (host, boot), wish, &installed).await?);
         Ok(leases)
     }

@@ -1,17 +1,21 @@
 //! What becomes of a release after its publication: deprecated, yanked, given back, revoked.
 //!
-//! A revocation asks for a kill order of its digest. Orders are signed by operators, never by the server: the room
-//! of kills offers the draft and tells who is to sign it; here it is told, once, by an event and in the answer.
+//! A revocation stops what runs by itself: in its own transaction every host is told that the digest never runs again,
+//! and who has it at a health gate is put back. It also asks for a kill order. Orders are signed by operators, never by
+//! the server: which ones are wanted is the room of kills' to list (`wanted`).
 
 use semver::Version;
 use serde_json::json;
 use soma_market::Words;
+use soma_market::install::InstallCommand;
 use soma_market::org::Actor;
-use soma_market::release::{EntryCommand, Release, ReleaseCommand, ReleaseEffect};
+use soma_market::release::{EntryCommand, Release, ReleaseCommand, ReleaseEffect, ReleaseRecord};
+use soma_policy::feed::{RevokedRelease, Topic};
 use soma_policy::{CapsuleName, Code, Digest, OrderId, PublisherName};
 
 use super::publish::refresh;
 use crate::audit::Act;
+use crate::installs::keep;
 use crate::market::MarketError;
 use crate::server::Server;
 use crate::store::PlatformUnit;
@@ -65,6 +69,10 @@ impl Server {
             ReleaseEffect::Kill(digest) => Some(*digest),
             ReleaseEffect::Examine(_) | ReleaseEffect::Announce(_) => None,
         });
+        if let Some(digest) = kill {
+            self.tell_revoked(unit, record, digest).await?;
+            self.give_up_revoked(unit, digest).await?;
+        }
         let subject = format!("{capsule}@{version}");
         let detail = json!({ "kill": kill, "reason": record.reason, "state": record.state });
         let who = format!("user:{}", by.person());
@@ -72,6 +80,40 @@ impl Server {
         unit.audit(&note).await?;
         unit.change(&self.event(&record.owner, "capsule.withdrawn", &subject, &detail)).await?;
         Ok((step.next, kill))
+    }
+
+    /// Every host cuts what runs of the digest, and starts nothing of it any more.
+    async fn tell_revoked(
+        &self,
+        unit: &mut PlatformUnit,
+        record: &ReleaseRecord,
+        digest: Digest,
+    ) -> Result<(), MarketError> {
+        let told = RevokedRelease {
+            capsule: record.name.clone(),
+            reason: record.reason.as_ref().map(ToString::to_string).unwrap_or_default(),
+            version: record.version.to_string(),
+        };
+        let payload = serde_json::to_value(&told).map_err(MarketError::failed)?;
+        let change = self.feed(&self.platform, Topic::Release.as_str(), digest, &payload);
+        unit.change(&change).await?;
+        let (subject, detail) = (format!("digest:{digest}"), json!({ "told": told }));
+        let note = self.note(&self.platform, "rules", Act::KillWanted, &subject, &detail);
+        Ok(unit.audit(&note).await?)
+    }
+
+    /// Revisions of the digest that are at a health gate will not pass it.
+    async fn give_up_revoked(
+        &self,
+        unit: &mut PlatformUnit,
+        digest: Digest,
+    ) -> Result<(), MarketError> {
+        for row in unit.gated_with(&digest).await? {
+            let reason = Words::clipped("the release was revoked");
+            let step = row.it.apply(InstallCommand::BackOut { reason }, self.now())?;
+            keep(self, unit, "rules", &row, step).await?;
+        }
+        Ok(())
     }
 
     /// A release of this name was killed: new ones wait until somebody of the platform has looked.

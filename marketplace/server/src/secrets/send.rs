@@ -41,6 +41,9 @@ pub(crate) async fn send(
     places.sort_unstable();
     places.dedup();
     for place in places {
+        if !unit.stands_for(&host.host, &place.org, &place.environment).await? {
+            continue;
+        }
         let installed = installations.of(&mut unit, &place.org, &place.environment).await?;
         if users(installed, &place.name).is_empty() {
             continue;

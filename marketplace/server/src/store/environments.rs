@@ -1,7 +1,7 @@
 //! Environments of an org.
 
 use serde::{Deserialize, Serialize};
-use soma_policy::{EnvironmentId, OrgId, RegionId, Timestamp};
+use soma_policy::{EnvironmentId, HostId, OrgId, RegionId, Timestamp};
 use utoipa::ToSchema;
 
 use super::sql::{Row, binds};
@@ -96,6 +96,30 @@ impl TenantUnit {
 }
 
 impl PlatformUnit {
+    /// The only region in which capsules of an environment run: its own, or its org's; any if none.
+    pub(crate) async fn region_of(
+        &mut self,
+        org: &OrgId,
+        environment: &EnvironmentId,
+    ) -> Result<Option<RegionId>, StoreError> {
+        let sql = "SELECT COALESCE(e.region, o.region) AS region FROM orgs o LEFT JOIN environments e \
+                   ON e.org = o.org AND e.environment = $2 WHERE o.org = $1";
+        let row = self.tx.one(sql, binds![org.as_str(), environment.as_str()]).await?;
+        row.map_or(Ok(None), |row| row.maybe_parsed("region"))
+    }
+
+    /// Whether a host stands where an environment may run.
+    pub(crate) async fn stands_for(
+        &mut self,
+        host: &HostId,
+        org: &OrgId,
+        environment: &EnvironmentId,
+    ) -> Result<bool, StoreError> {
+        let Some(wanted) = self.region_of(org, environment).await? else { return Ok(true) };
+        let sql = "SELECT host FROM hosts WHERE host = $1 AND region = $2";
+        Ok(self.tx.one(sql, binds![&host.to_string(), wanted.as_str()]).await?.is_some())
+    }
+
     /// Whether an org has that environment.
     pub(crate) async fn has_environment(
         &mut self,

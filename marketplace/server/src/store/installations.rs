@@ -1,7 +1,7 @@
 //! Installations with their revisions, and what their health gates counted. The record is the whole state.
 
 use soma_market::install::{Installed, InstalledRecord, Revision, Tally};
-use soma_policy::{CapsuleName, EnvironmentId, InstallationKey, OrgId, Timestamp};
+use soma_policy::{CapsuleName, Digest, EnvironmentId, InstallationKey, OrgId, Timestamp};
 
 use super::sql::{Row, binds, record_text, whole};
 use super::{PAGE_MAX, PlatformUnit, StoreError, TenantUnit};
@@ -186,6 +186,17 @@ impl PlatformUnit {
             (key.org.as_str(), key.environment.as_str(), key.id.as_str())
         });
         self.tx.all(sql, binds![org, environment, id, limit]).await?.iter().map(read).collect()
+    }
+
+    /// Installations with a revision of this digest at their gate.
+    pub(crate) async fn gated_with(
+        &mut self,
+        digest: &Digest,
+    ) -> Result<Vec<InstallationRow>, StoreError> {
+        let sql = select!(
+            "WHERE candidate = $1 AND state = 'gating' ORDER BY org, environment, installation"
+        );
+        self.tx.all(sql, binds![&digest.to_string()]).await?.iter().map(read).collect()
     }
 
     /// Installations of a capsule by their keys, after `after`; the removed ones are not there.

@@ -2,7 +2,7 @@
 
 use soma_market::lease::Lease;
 use soma_policy::feed::HostLease;
-use soma_policy::{BootId, HostId, InstallationKey, LeaseId, OrgId, Timestamp};
+use soma_policy::{BootId, HostId, InstallationKey, LeaseId, Money, OrgId, Timestamp};
 
 use super::sql::{Row, binds, whole};
 use super::{PlatformUnit, StoreError};
@@ -20,6 +20,14 @@ pub(crate) struct LeaseRow {
     /// When it was given, or last spent from.
     pub(crate) touched: Timestamp,
     pub(crate) version: u64,
+}
+
+/// Money in live leases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HeldMoney {
+    pub(crate) money: Money,
+    /// How many they are.
+    pub(crate) leases: u64,
 }
 
 /// Which budget: scope, measure and window as text.
@@ -163,6 +171,23 @@ impl PlatformUnit {
     ) -> Result<Vec<LeaseRow>, StoreError> {
         let sql = leases!("WHERE host = $1 AND state = 'closing' ORDER BY lease_id LIMIT 4096");
         self.tx.all(sql, binds![&host.to_string()]).await?.iter().map(read).collect()
+    }
+
+    /// What live leases hold for each installation, by currency.
+    pub(crate) async fn held_by_installation(
+        &mut self,
+    ) -> Result<Vec<(InstallationKey, HeldMoney)>, StoreError> {
+        let sql = "SELECT org, environment, installation, currency, CAST(SUM(held) AS BIGINT) AS held, COUNT(*) AS leases \
+                   FROM leases WHERE state IN ('open', 'recalling', 'closing') \
+                   GROUP BY org, environment, installation, currency ORDER BY org, environment, installation, currency";
+        let read = |row: &Row| {
+            let (org, environment, id) =
+                (row.parsed("org")?, row.parsed("environment")?, row.parsed("installation")?);
+            let money = Money { micros: row.int("held")?, currency: row.parsed("currency")? };
+            let leases = row.count("leases")?;
+            Ok((InstallationKey { environment, id, org }, HeldMoney { money, leases }))
+        };
+        self.tx.all(sql, &[]).await?.iter().map(read).collect()
     }
 
     /// What live leases of an org hold in a currency, and how many they are.

@@ -103,6 +103,15 @@ impl TenantUnit {
         Ok(self.tx.run(UPDATE, binds).await? == 1)
     }
 
+    /// How many installations stand in environments that take their region from the org.
+    pub(crate) async fn placed_by_org(&mut self) -> Result<u64, StoreError> {
+        let sql = "SELECT COUNT(*) AS n FROM installations i JOIN environments e ON e.org = i.org AND e.environment = i.environment \
+                   WHERE i.org = $1 AND i.state <> 'removed' AND e.region IS NULL";
+        let org = self.org().to_owned();
+        let row = self.tx.one(sql, binds![&org]).await?;
+        row.map_or(Ok(0), |row| row.count("n"))
+    }
+
     /// Lets changes of the org's memberships happen one after the other.
     pub(crate) async fn lock_own_org(&mut self) -> Result<bool, StoreError> {
         let org = self.org().to_owned();

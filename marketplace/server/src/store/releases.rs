@@ -132,6 +132,18 @@ impl PlatformUnit {
         rows.iter().map(|row| Ok((release(row)?, row.parsed("signer")?))).collect()
     }
 
+    /// Releases that were revoked with a digest bound to them, by name and version, after `after`; each with when.
+    pub(crate) async fn revoked_releases(
+        &mut self,
+        after: (&str, &str),
+        limit: u32,
+    ) -> Result<Vec<(Release, Timestamp)>, StoreError> {
+        let sql = "SELECT record, revoked_ms FROM releases WHERE state = 'revoked' AND digest IS NOT NULL \
+                   AND (capsule > $1 OR (capsule = $1 AND version > $2)) ORDER BY capsule, version LIMIT $3";
+        let rows = self.tx.all(sql, binds![after.0, after.1, limit]).await?;
+        rows.iter().map(|row| Ok((release(row)?, row.time("revoked_ms")?))).collect()
+    }
+
     /// Every release of a publisher, for a change of its owner.
     pub(crate) async fn releases_of(
         &mut self,

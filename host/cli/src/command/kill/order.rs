@@ -132,7 +132,7 @@ fn number(value: Option<&Value>) -> u64 {
 
 /// The blast radius of a dry run.
 pub(crate) fn radius(value: &Value) -> String {
-    // Which calls run is known to hosts, not to a server.
+    // Which calls run is known to hosts; a server knows what each of them reported, and what leases hold.
     let names = ["tenants", "installations", "calls"];
     let parts: Vec<String> = names
         .iter()
@@ -142,6 +142,14 @@ pub(crate) fn radius(value: &Value) -> String {
     let mut text = format!("would stop {}", parts.join(", "));
     for installation in value.get("installations").and_then(Value::as_array).into_iter().flatten() {
         text.push_str(&format!("\n  {}", neutral(&word(Some(installation)))));
+    }
+    let list = |name| value.get(name).and_then(Value::as_array).into_iter().flatten();
+    for candidate in list("candidates") {
+        text.push_str(&format!("\n  at its gate: {}", neutral(&word(Some(candidate)))));
+    }
+    for host in list("hosts") {
+        let (name, running) = (word(host.get("host")), count(host.get("running")));
+        text.push_str(&format!("\n  host {} · {running} calls of everybody", neutral(&name)));
     }
     text
 }

@@ -12,7 +12,7 @@ use soma_capsule::key::KeyPair;
 use soma_capsule::{CapsuleFile, bundle, dsse, section};
 use soma_policy::feed::{
     AcceptedOffer, CandidateState, FeedHead, HostRole, Installed, IssuerState, PublisherKeys,
-    ReleaseApproval, RevisionState, Topic, kind,
+    ReleaseApproval, RevisionState, RevokedRelease, Topic, kind,
 };
 use soma_policy::price::Terms;
 use soma_policy::{Currency, Digest, HostId, InstallationKey, Timestamp, TokenId};
@@ -100,6 +100,11 @@ optional = true
 
 impl Desk {
     pub(super) async fn new() -> Self {
+        Self::in_region(None).await
+    }
+
+    /// A desk whose host stands somewhere.
+    pub(super) async fn in_region(region: Option<&str>) -> Self {
         let server = TestServer::start().await;
         let folder = tempfile::tempdir().unwrap();
         let home = home(&folder);
@@ -118,7 +123,7 @@ impl Desk {
             token: TOKEN,
             address: "http://127.0.0.1:9",
             role: HostRole::Host,
-            region: None,
+            region: region.map(|it| it.parse().unwrap()),
         };
         let joined = enrol(&home, joining).await.unwrap();
         let ids = AtomicU64::new(1);
@@ -221,8 +226,25 @@ impl Desk {
         candidate: Option<CandidateState>,
     ) -> FeedHead {
         let key = key(id);
-        let payload = json!(Installed { active, candidate, key: key.clone() });
+        let payload = json!(Installed { active, candidate, key: key.clone(), region: None });
         self.server.say(Topic::Installation, &key.to_string(), payload)
+    }
+
+    /// The same in one region alone.
+    pub(super) fn install_in(&self, id: &str, active: RevisionState, region: &str) -> FeedHead {
+        let (key, region) = (key(id), Some(region.parse().unwrap()));
+        let payload = json!(Installed { active, candidate: None, key: key.clone(), region });
+        self.server.say(Topic::Installation, &key.to_string(), payload)
+    }
+
+    /// A release is revoked.
+    pub(super) fn revoke(&self, capsule: &Capsule) -> FeedHead {
+        let revoked = RevokedRelease {
+            capsule: "acme/answer".parse().unwrap(),
+            reason: "it leaks".to_owned(),
+            version: capsule.version.to_owned(),
+        };
+        self.server.say(Topic::Release, &capsule.digest.to_string(), json!(revoked))
     }
 
     pub(super) fn uninstall(&self, id: &str) -> FeedHead {

@@ -127,6 +127,7 @@ async fn peer() -> (Arc<Peer>, Server) {
         feed_key: peer.key.public().clone(),
         issuer: "soma:d".to_owned(),
         role: HostRole::Host,
+        region: None,
         anchor: None,
     };
     (peer, server)

@@ -128,7 +128,7 @@ impl World {
         let accepted = AcceptedOffer { offer: offer.digest().unwrap(), price: offer.per_call() };
         let spec = serde_json::from_value(spec).unwrap();
         let active = RevisionState { accepted, number: 1, spec };
-        let installed = Installed { active, candidate: None, key: key.clone() };
+        let installed = Installed { active, candidate: None, key: key.clone(), region: None };
         let payload = serde_json::to_string(&installed).unwrap();
         self.database
             .tamper(&format!(

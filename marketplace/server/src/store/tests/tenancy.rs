@@ -24,6 +24,7 @@ const TRIED: &[&str] = &[
     "own_org",
     "update_own_org",
     "lock_own_org",
+    "placed_by_org",
     "environment",
     "environments",
     "insert_environment",
@@ -121,6 +122,7 @@ on_both_databases! {
         assert!(unit.own_org().await.unwrap().is_none());
         assert!(!unit.update_own_org(1, "x", None).await.unwrap());
         assert!(!unit.lock_own_org().await.unwrap());
+        assert_eq!(unit.placed_by_org().await.unwrap(), 0);
         assert!(unit.environment(&production().environment).await.unwrap().is_none());
         assert!(unit.environments("", 10).await.unwrap().is_empty());
         assert!(unit.member(user(1)).await.unwrap().is_none());
