@@ -29,7 +29,8 @@ impl Someone {
         (login, password): (&str, &str),
         token: &str,
     ) -> anyhow::Result<Self> {
-        let begun = plane.ask(Method::POST, "/v1/auth/totp", token, &Value::Null).await?.made()?;
+        let again = json!({ "password": password });
+        let begun = plane.ask(Method::POST, "/v1/auth/totp", token, &again).await?.made()?;
         let uri = begun.get("uri").and_then(Value::as_str).context("no uri")?;
         let body = json!({ "totp": Authenticator::new(uri)?.code()? });
         let shown = plane.ask(Method::PUT, "/v1/auth/totp", token, &body).await?.made()?;

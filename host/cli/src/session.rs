@@ -107,6 +107,15 @@ impl<'a> Door<'a> {
         }
     }
 
+    /// The password of the home's own person, where it is they that a command for this org acts as.
+    pub(crate) fn own_password(&self, org: &OrgId) -> Result<Option<String>, Failure> {
+        let user = self.store_of_user().and_then(|store| store.find(&self.base, org));
+        if self.is_given() || user.is_ok_and(|kept| kept.is_some()) {
+            return Ok(None);
+        }
+        Ok(self.own()?.map(|own| own.password))
+    }
+
     /// Logs in as the home's own person, and keeps what that gives in the home.
     pub(crate) async fn log_in_at_home(&self, body: &Value) -> Result<Kept, Failure> {
         let store = self.store_of_home()?.unwrap_or(self.store_of_user()?);
@@ -131,6 +140,11 @@ impl<'a> Door<'a> {
     pub(crate) async fn accept(&self, body: &Value) -> Result<Kept, Failure> {
         let entered = self.post("/v1/invitations/accept", body).await?;
         self.keep(&self.store_of_user()?, &entered)
+    }
+
+    /// Sets a new password with an operator's code.
+    pub(crate) async fn reset(&self, body: &Value) -> Result<(), Failure> {
+        self.post("/v1/auth/reset", body).await.map(drop)
     }
 
     /// Proves the second factor again for an org, and keeps the token of it.

@@ -66,13 +66,15 @@ pub struct Rates {
     pub peer: u32,
     /// From one org.
     pub org: u32,
+    /// From one person or program.
+    pub user: u32,
     /// Attempts to log in to one account or from one address.
     pub login: u32,
 }
 
 impl Default for Rates {
     fn default() -> Self {
-        Self { peer: 3000, org: 6000, login: 20 }
+        Self { peer: 3000, org: 6000, user: 3000, login: 20 }
     }
 }
 

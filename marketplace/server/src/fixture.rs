@@ -174,7 +174,7 @@ impl TestDatabase {
             market,
             database: self.database.clone(),
             passwords: PasswordCost { memory_kib: 64, passes: 1, threads: 2 },
-            rates: Rates { peer: 1_000_000, org: 1_000_000, login: 1_000_000 },
+            rates: Rates { peer: 1_000_000, org: 1_000_000, user: 1_000_000, login: 1_000_000 },
             ..base
         }
     }

@@ -3,11 +3,13 @@
 //!
 //! Slow hashing happens before a unit is opened, never inside of one.
 
+mod distrust;
 mod enter;
 mod exchange;
 mod factor;
 mod password;
 mod refresh;
+mod reset;
 mod revoke;
 mod step_up;
 
@@ -129,6 +131,8 @@ pub(crate) struct Grant {
     pub(crate) acr: Assurance,
     pub(crate) authenticated: Option<Timestamp>,
     pub(crate) credential: String,
+    /// Whether it is the credential's own token, not a narrower one.
+    pub(crate) whole: bool,
     pub(crate) seconds: u64,
 }
 
@@ -152,6 +156,7 @@ impl Server {
             acr: grant.acr,
             auth_time: grant.authenticated.map(|at| at.0 / 1000),
             cred: grant.credential,
+            whole: grant.whole,
             jti,
             iat: start,
             nbf: start,
@@ -170,13 +175,15 @@ impl Server {
         })
     }
 
-    /// The token of a session, by what its person is in its org now.
+    /// The token of a session, by what its person is in its org now; of that at most `most`.
     async fn token_of(
         &self,
         unit: &mut PlatformUnit,
         session: &Session,
+        most: Option<&CapSet>,
     ) -> Result<Entered, LoginError> {
         let caps = rights(unit, session.user, &session.org).await?.ok_or(LoginError::Refresh)?;
+        let caps = most.map_or(caps.clone(), |most| caps.both(most));
         self.mint(Grant {
             subject: Subject::User(session.user),
             org: session.org.clone(),
@@ -185,6 +192,7 @@ impl Server {
             acr: session.acr,
             authenticated: Some(session.authenticated),
             credential: session.session.to_string(),
+            whole: true,
             seconds: TOKEN_SECONDS,
         })
     }
@@ -209,7 +217,7 @@ impl Server {
             expires: now.plus(SESSION),
         };
         unit.insert_session(&session, &code.hash(), now).await?;
-        let entered = self.token_of(unit, &session).await?;
+        let entered = self.token_of(unit, &session, None).await?;
         Ok(Entered { refresh_token: Some(code.expose().to_owned()), ..entered })
     }
 }

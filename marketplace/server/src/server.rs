@@ -6,6 +6,7 @@ mod beside;
 mod chores;
 mod founding;
 mod keys;
+mod places;
 mod rates;
 
 use std::collections::HashSet;
@@ -22,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 pub use beside::{BesideError, EnrolmentCode, Pass};
 pub use founding::BootstrapCode;
 pub(crate) use keys::audit_key;
+pub(crate) use places::{Place, Places};
 pub(crate) use rates::{RateLimiter, Verdict};
 
 use crate::audit::Act;
@@ -39,6 +41,12 @@ use crate::store::{
 /// The org that entries of the platform itself belong to.
 pub(crate) const PLATFORM: &str = "platform";
 
+/// Components that may be on their way to us at one time, and those of one org: each is a hundred MiB in memory.
+const UPLOADS_MAX: usize = 8;
+const UPLOADS_EACH: usize = 2;
+/// So many times the attempts of one sender may come from all strangers together to one account.
+const STRANGERS: u32 = 10;
+
 /// The control plane, open.
 #[derive(Clone)]
 pub struct Server(Arc<Inner>);
@@ -52,9 +60,15 @@ pub struct Inner {
     pub(crate) passwords: Passwords,
     pub(crate) peers: RateLimiter,
     pub(crate) orgs: RateLimiter,
+    /// What one person or program asks, in whatever org.
+    pub(crate) subjects: RateLimiter,
     pub(crate) logins: RateLimiter,
+    /// Logins to one account from senders that it does not know.
+    pub(crate) strangers: RateLimiter,
     /// How often unknown keys may make us look for new ones.
     pub(crate) reloads: RateLimiter,
+    /// Components that are on their way to us.
+    pub(crate) uploads: Places,
     pub(crate) metrics: Metrics,
     /// Keys of requests that are under way in this process.
     pub(crate) in_flight: Mutex<HashSet<IdempotencyScope>>,
@@ -153,8 +167,11 @@ impl Server {
             passwords: Passwords::new(config.passwords).map_err(|error| wrong(&error))?,
             peers: RateLimiter::per_minute(config.rates.peer),
             orgs: RateLimiter::per_minute(config.rates.org),
+            subjects: RateLimiter::per_minute(config.rates.user),
             logins: RateLimiter::per_minute(config.rates.login),
+            strangers: RateLimiter::per_minute(config.rates.login.saturating_mul(STRANGERS)),
             reloads: RateLimiter::per_minute(60),
+            uploads: Places::new(UPLOADS_MAX, UPLOADS_EACH),
             metrics: Metrics::new(),
             in_flight: Mutex::new(HashSet::new()),
             stopping: CancellationToken::new(),

@@ -45,7 +45,7 @@ def totp(secret, at):
 
 def two_factors(url, token):
     """Adds an authenticator and proves it: the token of two fresh factors."""
-    uri = ask(url, "POST", "/v1/auth/totp", token)["uri"]
+    uri = ask(url, "POST", "/v1/auth/totp", token, {"password": PASSWORD})["uri"]
     text = uri.split("secret=")[1].split("&")[0]
     secret = base64.b32decode(text + "=" * (-len(text) % 8))
     now = time.time()

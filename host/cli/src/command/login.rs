@@ -36,6 +36,9 @@ pub(crate) struct Login {
     /// Take an invitation as somebody new
     #[arg(long, group = "how")]
     invited: bool,
+    /// Set a new password with the code that an operator handed over
+    #[arg(long, group = "how")]
+    reset: bool,
     /// Prove the second factor again, for what asks for a fresh one
     #[arg(long, group = "how")]
     step_up: bool,
@@ -73,6 +76,9 @@ impl Login {
         ];
         if let Some((_, change)) = factor.into_iter().find(|(asked, _)| *asked) {
             return change(context, &self.org.clone().map_or_else(|| "local".parse(), Ok)?);
+        }
+        if self.reset {
+            return reset(context, &door);
         }
         let kept = if self.step_up {
             block_on(self.step_up(&door))?
@@ -144,6 +150,15 @@ fn set(body: &mut Value, name: &str, value: Option<String>) {
     if let (Some(fields), Some(value)) = (body.as_object_mut(), value) {
         fields.insert(name.to_owned(), Value::String(value));
     }
+}
+
+fn reset(context: &Context, door: &Door<'_>) -> Result<(), Failure> {
+    let code = secret(CODE, "code of the operator")?;
+    let password = secret(PASSWORD, "new password (12 characters or more)")?;
+    block_on(door.reset(&json!({ "code": code, "password": password })))?;
+    let value = json!({ "reset": true });
+    let text = "the password is set; log in with it";
+    Ok(context.out.report(&Report::new("soma.login.reset.v1", value, text))?)
 }
 
 fn told(context: &Context, kept: &Kept) -> Result<(), Failure> {

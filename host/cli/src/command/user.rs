@@ -2,10 +2,10 @@
 
 mod password;
 
-use serde_json::json;
-use soma_policy::{OrgId, UserId};
+use serde_json::{Value, json};
+use soma_policy::{Code, OrgId, UserId};
 
-use crate::client::Ask;
+use crate::client::{Ask, ServerClient};
 use crate::confirm::Consent;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -30,6 +30,7 @@ pub(crate) enum User {
     Show(Show),
     Lock(Lock),
     Unlock(Unlock),
+    Reset(Reset),
     Erase(Erase),
     Password(password::Password),
 }
@@ -65,6 +66,22 @@ pub(crate) struct Lock {
 pub(crate) struct Unlock {
     /// Who
     user: UserId,
+}
+
+/// Let a person in who cannot log in any more: every block ends, and a code sets a new password
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  soma user reset grace\n  soma user reset grace --factors --yes\n\nHand the code to the person alone: SOMA_CODE=… soma login grace --reset"
+)]
+pub(crate) struct Reset {
+    /// Who: a login name or an id
+    #[arg(value_name = "LOGIN")]
+    who: String,
+    /// Take the second factor away, too: it is lost
+    #[arg(long)]
+    factors: bool,
+    #[command(flatten)]
+    consent: Consent,
 }
 
 /// Erase a person's data for good; the record keeps a pseudonym
@@ -105,6 +122,15 @@ impl User {
             }
             Self::Password(password) => password.run(context),
             Self::Unlock(Unlock { user }) => set_state(context, user, "active"),
+            Self::Reset(Reset { who, factors, consent }) => {
+                if factors {
+                    consent.require(&format!("Take the second factor of {who} away?"))?;
+                }
+                let made = block_on(reset(context, &who, factors))?;
+                let code = made.get("code").and_then(Value::as_str).unwrap_or_default().to_owned();
+                context.out.note("for the person alone: SOMA_CODE=… soma login --reset");
+                Ok(context.out.report(&Report::new("soma.user.reset.v1", made, code))?)
+            }
             Self::Erase(Erase { user, by, consent }) => {
                 consent.require(&format!("Erase {user} for good?"))?;
                 let ask = Ask::delete(format!("/v1/users/{user}"));
@@ -114,6 +140,26 @@ impl User {
             }
         }
     }
+}
+
+async fn reset(context: &Context, who: &str, factors: bool) -> Result<Value, Failure> {
+    let server = context.platform()?;
+    let user = find(&server, who).await?;
+    let ask = Ask::put(format!("/v1/users/{user}/resets"), &json!({ "factors": factors }));
+    Ok(server.send(ask.posted()).await?.value)
+}
+
+/// Somebody by their id, or by the name that they log in with.
+async fn find(server: &ServerClient<'_>, who: &str) -> Result<UserId, Failure> {
+    if let Ok(user) = who.parse() {
+        return Ok(user);
+    }
+    let all = server.list("/v1/users").await?;
+    let named = |it: &&Value| it.get("login").and_then(Value::as_str) == Some(who);
+    let id = all.iter().find(named).and_then(|it| it.get("user")).and_then(Value::as_str);
+    let nobody = || Failure::new(Code::NotFound, format!("nobody logs in as `{who}`"));
+    let id = id.ok_or_else(|| nobody().fix("look for them with `soma user list`"))?;
+    id.parse().map_err(|_| nobody())
 }
 
 fn set_state(context: &Context, user: UserId, state: &str) -> Result<(), Failure> {

@@ -21,6 +21,7 @@ acts! {
     Bootstrapped "bootstrapped" "The first operator came.";
     LoggedIn "logged-in" "A person logged in.";
     LoginFailed "login-failed" "A login was refused.";
+    ProofFailed "proof-failed" "A second factor or password that was asked for again was wrong; the fifth in a session ends it.";
     LoggedOut "logged-out" "A session ended.";
     SessionStolen "session-stolen" "A spent refresh code was shown; the session ended.";
     SteppedUp "stepped-up" "A person proved a second factor again.";
@@ -34,6 +35,7 @@ acts! {
     OrgChanged "org-changed" "An org was changed or closed.";
     EnvironmentMade "environment-made" "An environment was made.";
     UserChanged "user-changed" "A person was locked or unlocked.";
+    UserReset "user-reset" "An operator lets a person in again: blocks lifted, a code for a new password.";
     UserErased "user-erased" "A person's data was erased.";
     MemberInvited "member-invited" "A membership was offered.";
     InvitationWithdrawn "invitation-withdrawn" "An offer was taken back.";

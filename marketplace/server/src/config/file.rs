@@ -54,6 +54,7 @@ struct RawDatabase {
 struct RawRates {
     peer: Option<u32>,
     org: Option<u32>,
+    user: Option<u32>,
     login: Option<u32>,
 }
 
@@ -167,6 +168,7 @@ fn rates(raw: &RawRates, place: &str) -> Result<Rates, ConfigError> {
     Ok(Rates {
         peer: one(raw.peer, base.peer, "peer")?,
         org: one(raw.org, base.org, "org")?,
+        user: one(raw.user, base.user, "user")?,
         login: one(raw.login, base.login, "login")?,
     })
 }

@@ -22,18 +22,33 @@ impl FromRequestParts<Server> for Principal {
     async fn from_request_parts(parts: &mut Parts, server: &Server) -> Result<Self, Problem> {
         let token = bearer(parts)?;
         let claims = judge(server, &token).await?;
-        let verdict = server.orgs.ask(claims.org.as_str(), server.now());
-        if !verdict.passes {
-            return Err(Problem::too_fast(verdict));
-        }
         let mut unit = server.store.read(&TenantScope::of(claims.org.clone())).await?;
         let principal = Self::of(claims);
         let (token, subject) = (principal.token.to_string(), principal.subject.to_string());
         if unit.is_revoked(&token, &subject, &principal.credential, principal.issued).await? {
             return Err(TokenError::Revoked.into());
         }
+        drop(unit);
+        in_time(server, &principal)?;
         Ok(principal)
     }
+}
+
+/// Counts the request for who asks, then for their org: only what a token that counts asks is anybody's, and who comes
+/// too fast uses up nothing of the others' part.
+fn in_time(server: &Server, principal: &Principal) -> Result<(), Problem> {
+    let (org, now) = (principal.org.as_str(), server.now());
+    let subject = match principal.user() {
+        Some(user) => format!("user:{user}"),
+        None => format!("{org}/{}", principal.subject),
+    };
+    for (limiter, key) in [(&server.subjects, subject.as_str()), (&server.orgs, org)] {
+        let verdict = limiter.ask(key, now);
+        if !verdict.passes {
+            return Err(Problem::too_fast(verdict));
+        }
+    }
+    Ok(())
 }
 
 /// The bearer of a request that is not made with a token of ours: what it is worth its route decides.
@@ -81,6 +96,15 @@ impl Principal {
             return Ok(());
         }
         Err(Problem::new(Code::TokenRight, format!("the token does not hold `{cap}`")))
+    }
+
+    /// Refuses a token that was narrowed: others may hold it, and what proves its person is not theirs to touch.
+    pub(crate) fn must_be_whole(&self) -> Result<(), Problem> {
+        if self.whole {
+            return Ok(());
+        }
+        let what = "the token was narrowed; this takes the one that the login returned";
+        Err(Problem::new(Code::TokenRight, what))
     }
 
     /// Refuses who has not proven two factors within the last minutes.

@@ -52,7 +52,7 @@ pub(super) async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<
     let bytes = Bytes::from_request(request, state).await;
     bytes.map_err(|rejected| match rejected.status().as_u16() {
         413 => Problem::new(Code::BodyTooLarge, "the body is larger than this route takes"),
-        _ => Problem::new(Code::InputSyntax, "the body broke off"),
+        _ => Problem::new(Code::InputSyntax, "the body broke off, or took too long"),
     })
 }
 

@@ -8,9 +8,18 @@ use utoipa::ToSchema;
 use super::body::Body;
 use super::problem::Problem;
 use super::reply::Reply;
-use crate::identity::Principal;
+use crate::identity::{GivenPassword, Principal};
 use crate::login::Enrolment;
 use crate::server::Server;
+
+/// Who begins to add an authenticator.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Begin {
+    /// The password, once more: a token alone does not add a factor.
+    #[schema(value_type = String)]
+    password: GivenPassword,
+}
 
 /// The first code of a new authenticator.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -27,14 +36,17 @@ pub(super) struct RecoveryCodes {
     recovery_codes: Vec<String>,
 }
 
-/// Begins to add an authenticator.
-#[utoipa::path(post, path = "/v1/auth/totp", tag = "identity",
+/// Begins to add an authenticator. Takes the token that the login returned, and the password again.
+#[utoipa::path(post, path = "/v1/auth/totp", tag = "identity", request_body = Begin,
     responses((status = 200, description = "what the authenticator reads, shown once", body = Enrolment)), security(("token" = [])))]
 pub(super) async fn begin(
     State(server): State<Server>,
     principal: Principal,
+    Body { value, .. }: Body<Begin>,
 ) -> Result<Response, Problem> {
-    Ok(Reply::ok(&server.begin_factor(&principal).await?).into_response())
+    principal.must_be_whole()?;
+    let begun = server.begin_factor(&principal, value.password.take()).await?;
+    Ok(Reply::ok(&begun).into_response())
 }
 
 /// Confirms it with its first code.
@@ -45,6 +57,7 @@ pub(super) async fn confirm(
     principal: Principal,
     Body { value, .. }: Body<Confirm>,
 ) -> Result<Response, Problem> {
+    principal.must_be_whole()?;
     let recovery_codes = server.confirm_factor(&principal, &value.totp).await?;
     Ok(Reply::ok(&RecoveryCodes { recovery_codes }).into_response())
 }
@@ -56,6 +69,7 @@ pub(super) async fn remove(
     State(server): State<Server>,
     principal: Principal,
 ) -> Result<Response, Problem> {
+    principal.must_be_whole()?;
     principal.must_be_fresh(&server)?;
     if !server.remove_factor(&principal).await? {
         return Err(Problem::not_found("second factor"));

@@ -10,16 +10,18 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue};
 use soma_policy::Code;
 
+use super::hurry::hurried;
 use super::problem::Problem;
-use super::sender::sender;
+use super::sender::named;
 use crate::server::Server;
 
 /// Routes that hash or guess: slower for each sender than the others.
-const COSTLY: [&str; 5] = [
+const COSTLY: [&str; 6] = [
     "/v1/bootstrap",
     "/v1/auth/login",
     "/v1/auth/refresh",
     "/v1/auth/exchange",
+    "/v1/auth/reset",
     "/v1/invitations/accept",
 ];
 /// Longest path with its query.
@@ -49,7 +51,7 @@ pub(super) async fn guard(State(server): State<Server>, request: Request, next: 
     let route = route.map_or_else(|| "unmatched".to_owned(), |path| path.as_str().to_owned());
     let answered = TRACE.scope(trace, async {
         match admit(&server, &request) {
-            Ok(()) => next.run(request).await,
+            Ok(()) => next.run(hurried(request)).await,
             Err(problem) => problem.into_response(),
         }
     });
@@ -65,9 +67,8 @@ fn admit(server: &Server, request: &Request) -> Result<(), Problem> {
     if request.uri().path_and_query().map_or(0, |it| it.as_str().len()) > URI_BYTES_MAX {
         return Err(Problem::new(Code::UriTooLong, "path and query have at most 8 KiB"));
     }
-    if let Some(Peer(address)) = request.extensions().get::<Peer>() {
-        let address = sender(*address, request.headers(), &server.proxies);
-        let (sender, now) = (network(address), server.now());
+    if let Some(sender) = named(request.extensions(), request.headers(), server) {
+        let now = server.now();
         let verdict = server.peers.ask(&sender, now);
         if !verdict.passes {
             return Err(Problem::too_fast(verdict));

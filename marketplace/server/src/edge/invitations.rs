@@ -180,6 +180,7 @@ pub(super) async fn join(
 ) -> Result<Response, Problem> {
     let user =
         principal.user().ok_or_else(|| Problem::field("code", "only persons join an org"))?;
+    principal.must_be_whole()?;
     let who = (principal.org.clone(), principal.subject.to_string());
     let mut work = once.platform(&server, who, SCOPE, &digest).await?;
     let taken = take(&server, &mut work, &secret_hash(value.code.trim())).await?;

@@ -94,8 +94,9 @@ pub(super) async fn remove(
     principal: Principal,
     At((org, user)): At<(OrgId, UserId)>,
 ) -> Result<Response, Problem> {
-    if principal.user() != Some(user) {
-        principal.must(&Cap::MembersWrite)?;
+    match principal.user() == Some(user) {
+        true => principal.must_be_whole()?,
+        false => principal.must(&Cap::MembersWrite)?,
     }
     let mut unit = server.store.tenant(&principal.within(&org)?).await?;
     let own = lock(&mut unit).await?;

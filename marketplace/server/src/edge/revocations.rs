@@ -28,7 +28,7 @@ pub(super) struct NewRevocation {
     subject: String,
 }
 
-/// Revokes tokens of the own org. One's own need no right, others' need `keys:write`.
+/// Revokes tokens of the own org. One's own need no right, others' need `keys:write`; a narrowed token revokes itself alone.
 #[utoipa::path(post, path = "/v1/revocations", tag = "identity", request_body = NewRevocation,
     params(("Idempotency-Key" = Option<String>, Header, description = "one effect, however often it is sent")),
     responses((status = 200, description = "the revocation", body = Revocation)), security(("token" = [])))]
@@ -47,6 +47,8 @@ pub(super) async fn create(
     };
     if !own {
         principal.must(&Cap::KeysWrite)?;
+    } else if value.kind != RevocationKind::Token {
+        principal.must_be_whole()?;
     }
     let mut work = once.tenant(&server, &principal, &principal.scope(), &digest).await?;
     let revoked = revocation(&principal.org, value.kind, &subject, server.now());

@@ -16,8 +16,8 @@ use utoipa_axum::routes;
 use super::problem::Problem;
 use super::{
     accounts, audit, bootstrap, capsules, constitution, environments, factor, feed, guard, hosts,
-    installations, invitations, issuer, kills, members, money, namespaces, openapi, orgs, reviews,
-    revocations, secrets, session, status, submissions, users,
+    installations, invitations, issuer, kills, members, money, namespaces, openapi, orgs, resets,
+    reviews, revocations, secrets, session, status, submissions, users,
 };
 use crate::server::Server;
 
@@ -68,6 +68,8 @@ pub(super) fn documented() -> OpenApiRouter<Server> {
         .routes(routes!(accounts::show, accounts::update, accounts::remove))
         .routes(routes!(accounts::keys, accounts::create_key))
         .routes(routes!(accounts::revoke_key))
+        .routes(routes!(resets::create))
+        .routes(routes!(resets::take))
         .routes(routes!(users::list))
         .routes(routes!(users::show, users::update, users::erase))
         .routes(routes!(issuer::list))

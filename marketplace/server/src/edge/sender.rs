@@ -1,20 +1,45 @@
 //! Who a request is from, where proxies stand in front: the right-most entry of `x-forwarded-for` that none of the trusted
 //! proxies wrote about another trusted one. What stands further to the left anybody may have written.
 //!
-//! It counts for rates alone. Rights come from tokens and proofs, never from an address.
+//! It counts for rates and blocks alone. Rights come from tokens and proofs, never from an address.
 
 use std::net::{IpAddr, SocketAddr};
 
-use http::HeaderMap;
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use http::{Extensions, HeaderMap};
 
+use super::guard::{Peer, network};
 use crate::config::Network;
+use crate::server::Server;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 /// Entries that are looked at: no honest chain of proxies is longer.
 const ENTRIES_MAX: usize = 16;
 
+/// The network that a request counts for; empty where no listener noted any.
+#[derive(Debug)]
+pub(super) struct Sender(pub(super) String);
+
+impl FromRequestParts<Server> for Sender {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        server: &Server,
+    ) -> Result<Self, Self::Rejection> {
+        Ok(Self(named(&parts.extensions, &parts.headers, server).unwrap_or_default()))
+    }
+}
+
+/// What the sender of a request is called in limits.
+pub(super) fn named(noted: &Extensions, fields: &HeaderMap, server: &Server) -> Option<String> {
+    let Peer(peer) = noted.get::<Peer>()?;
+    Some(network(sender(*peer, fields, &server.proxies)))
+}
+
 /// The address that a request counts for.
-pub(super) fn sender(peer: IpAddr, fields: &HeaderMap, proxies: &[Network]) -> IpAddr {
+fn sender(peer: IpAddr, fields: &HeaderMap, proxies: &[Network]) -> IpAddr {
     let trusted = |address: &IpAddr| proxies.iter().any(|network| network.holds(*address));
     let mut nearest = peer.to_canonical();
     if !trusted(&nearest) {

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use super::body::Body;
 use super::problem::Problem;
 use super::reply::Reply;
+use super::sender::Sender;
 use crate::identity::{Assurance, CapSet, GivenPassword, Principal};
 use crate::login::{Entered, LoginAsk, TokenAsk};
 use crate::server::Server;
@@ -70,6 +71,8 @@ pub(super) struct WhoAmI {
     caps: CapSet,
     /// How sure we are of who it is.
     acr: Assurance,
+    /// Whether it was narrowed: it then never touches what proves its person.
+    narrowed: bool,
     /// The token's id.
     #[schema(value_type = String)]
     jti: TokenId,
@@ -82,9 +85,10 @@ pub(super) struct WhoAmI {
     responses((status = 200, description = "a token", body = Entered)))]
 pub(super) async fn log_in(
     State(server): State<Server>,
+    Sender(sender): Sender,
     Body { value, .. }: Body<LoginAsk>,
 ) -> Result<Response, Problem> {
-    Ok(Reply::ok(&server.log_in(value).await?).into_response())
+    Ok(Reply::ok(&server.log_in(value, &sender).await?).into_response())
 }
 
 /// The next token of a session. The code is good once.
@@ -97,13 +101,14 @@ pub(super) async fn refresh(
     Ok(Reply::ok(&server.refresh(&value.refresh_token).await?).into_response())
 }
 
-/// Ends the session, and every token that it made.
+/// Ends the session, and every token that it made. Takes the token that the login returned.
 #[utoipa::path(post, path = "/v1/auth/logout", tag = "identity",
     responses((status = 204, description = "done")), security(("token" = [])))]
 pub(super) async fn log_out(
     State(server): State<Server>,
     principal: Principal,
 ) -> Result<Response, Problem> {
+    principal.must_be_whole()?;
     server.log_out(&principal).await?;
     Ok(Reply::nothing().into_response())
 }
@@ -116,6 +121,7 @@ pub(super) async fn step_up(
     principal: Principal,
     Body { value, .. }: Body<StepUp>,
 ) -> Result<Response, Problem> {
+    principal.must_be_whole()?;
     let (totp, code) = (value.totp.as_deref(), value.recovery_code.as_deref());
     Ok(Reply::ok(&server.step_up(&principal, totp, code).await?).into_response())
 }
@@ -138,6 +144,7 @@ pub(super) async fn change_password(
     principal: Principal,
     Body { value, .. }: Body<NewPassword>,
 ) -> Result<Response, Problem> {
+    principal.must_be_whole()?;
     server.change_password(&principal, value.old.take(), value.new.take()).await?;
     Ok(Reply::nothing().into_response())
 }
@@ -146,12 +153,14 @@ pub(super) async fn change_password(
 #[utoipa::path(get, path = "/v1/auth/whoami", tag = "identity",
     responses((status = 200, description = "the token's holder", body = WhoAmI)), security(("token" = [])))]
 pub(super) async fn whoami(principal: Principal) -> Response {
-    let Principal { subject, org, environment, caps, acr, token, expires, .. } = principal;
+    let Principal { subject, org, environment, caps, acr, whole, token, expires, .. } = principal;
     let (subject, expires) = (subject.to_string(), expires.0.to_string());
-    Reply::ok(&WhoAmI { subject, org, environment, caps, acr, jti: token, expires }).into_response()
+    let narrowed = !whole;
+    let me = WhoAmI { subject, org, environment, caps, acr, narrowed, jti: token, expires };
+    Reply::ok(&me).into_response()
 }
 
-/// A narrower token for this one. It never outlives it.
+/// A narrower token for this one. It never outlives it, is no proof of two factors, and never becomes more again.
 #[utoipa::path(post, path = "/v1/tokens", tag = "identity", request_body = TokenAsk,
     responses((status = 200, description = "a token", body = Entered)), security(("token" = [])))]
 pub(super) async fn mint(

@@ -17,6 +17,7 @@ use super::body::{At, Body, Search};
 use super::once::Once;
 use super::page::{Listed, Paging};
 use super::problem::Problem;
+use super::publisher::Publisher;
 use super::reply::Reply;
 use crate::examine::Papers;
 use crate::identity::{Cap, Principal};
@@ -183,11 +184,11 @@ fn paper(field: &str, text: Option<&String>) -> Result<Option<String>, Problem> 
     responses((status = 201, description = "the submission", body = SubmissionView)), security(("token" = [])))]
 pub(super) async fn create(
     State(server): State<Server>,
-    principal: Principal,
+    publisher: Publisher,
     once: Once,
     Body { value, digest }: Body<Submission>,
 ) -> Result<Response, Problem> {
-    submit(server, principal, once, value, digest).await
+    submit(server, publisher, once, value, digest).await
 }
 
 /// Short form of submitting: the same as `POST /v1/submissions`.
@@ -196,21 +197,21 @@ pub(super) async fn create(
     responses((status = 201, description = "the submission", body = SubmissionView)), security(("token" = [])))]
 pub(super) async fn create_short(
     State(server): State<Server>,
-    principal: Principal,
+    publisher: Publisher,
     once: Once,
     Body { value, digest }: Body<Submission>,
 ) -> Result<Response, Problem> {
-    submit(server, principal, once, value, digest).await
+    submit(server, publisher, once, value, digest).await
 }
 
 async fn submit(
     server: Server,
-    principal: Principal,
+    publisher: Publisher,
     once: Once,
     value: Submission,
     digest: Digest,
 ) -> Result<Response, Problem> {
-    principal.must(&Cap::Publish)?;
+    let principal = &publisher.principal;
     let papers = Papers {
         sbom: paper("sbom", value.sbom.as_ref())?,
         provenance: paper("provenance", value.provenance.as_ref())?,
@@ -219,9 +220,9 @@ async fn submit(
     let bundle = bytes("bundle", &value.bundle, BUNDLE_BYTES_MAX)?;
     drop(value);
     let who = (principal.org.clone(), principal.subject.to_string());
-    let submitted = server.examine(&principal, Given { component, bundle, papers }).await?;
+    let submitted = server.examine(principal, Given { component, bundle, papers }).await?;
     let mut work = once.platform(&server, who, SCOPE, &digest).await?;
-    let (row, release) = server.keep(&mut work, &principal, &submitted).await?;
+    let (row, release) = server.keep(&mut work, principal, &submitted).await?;
     let location = format!("/v1/submissions/{}", row.id);
     let answer = work.done(Reply::created(location, &view(&row, Some(&release)))).await?;
     announce(&server, &release);

@@ -14,9 +14,8 @@ use super::problem::Problem;
 use super::reply::Reply;
 use crate::audit::Act;
 use crate::identity::{GivenPassword, Principal, judge_password};
-use crate::login::{revocation, tell};
 use crate::server::Server;
-use crate::store::{PlatformScope, PlatformUnit, RevocationKind, User, UserState};
+use crate::store::{PlatformScope, PlatformUnit, User, UserState};
 
 const TEXT_CHARS_MAX: usize = 200;
 const LOGIN_CHARS_MAX: usize = 64;
@@ -137,7 +136,7 @@ pub(super) async fn update(
         return Err(stale());
     }
     if value.state == UserState::Locked {
-        cut_everywhere(&server, &mut unit, user).await?;
+        server.cut_person(&mut unit, user).await?;
     }
     let (actor, detail) = (principal.subject.to_string(), json!({ "state": value.state.as_str() }));
     let entry = server.note(&server.platform, &actor, Act::UserChanged, user, &detail);
@@ -157,11 +156,12 @@ pub(super) async fn erase(
     At(user): At<UserId>,
 ) -> Result<Response, Problem> {
     let scope = own_or_operating(&principal, user)?;
+    principal.must_be_whole()?;
     principal.must_be_fresh(&server)?;
     let mut unit = server.store.platform(scope).await?;
     find(&mut unit, user).await?;
     heads_remain(&mut unit, user).await?;
-    cut_everywhere(&server, &mut unit, user).await?;
+    server.cut_person(&mut unit, user).await?;
     if !unit.erase_user(user).await? {
         return Err(Problem::not_found("person"));
     }
@@ -174,7 +174,7 @@ pub(super) async fn erase(
 }
 
 fn own_or_operating(principal: &Principal, user: UserId) -> Result<PlatformScope, Problem> {
-    if principal.user() == Some(user) {
+    if principal.user() == Some(user) && principal.whole {
         return Ok(PlatformScope::of("oneself"));
     }
     principal.operating().map_err(|_| Problem::not_found("person"))
@@ -191,23 +191,6 @@ async fn heads_remain(unit: &mut PlatformUnit, user: UserId) -> Result<(), Probl
             let what = format!("the person is the last head of `{}`", membership.org);
             return Err(Problem::new(soma_policy::Code::LastHead, what));
         }
-    }
-    Ok(())
-}
-
-/// Ends every session and token of a person, in every org.
-async fn cut_everywhere(
-    server: &Server,
-    unit: &mut PlatformUnit,
-    user: UserId,
-) -> Result<(), Problem> {
-    unit.end_sessions_of(user, None, server.now()).await?;
-    for membership in unit.memberships_of(user).await? {
-        let subject = format!("user:{user}");
-        let kind = RevocationKind::Subject;
-        let revoked = revocation(&membership.org, kind, &subject, server.now());
-        unit.revoke_anywhere(&revoked).await?;
-        tell(server, unit, &revoked).await?;
     }
     Ok(())
 }

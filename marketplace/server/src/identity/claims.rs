@@ -70,6 +70,9 @@ pub(crate) struct Claims {
     pub(crate) auth_time: Option<u64>,
     /// The session or API key that it was made from.
     pub(crate) cred: String,
+    /// Whether it is its credential's own token. What was narrowed lacks it, and so does what does not say.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) whole: bool,
     pub(crate) jti: TokenId,
     pub(crate) iat: u64,
     pub(crate) nbf: u64,

@@ -17,6 +17,8 @@ pub(crate) struct Principal {
     pub(crate) authenticated: Option<Timestamp>,
     /// The session or API key behind the token.
     pub(crate) credential: String,
+    /// Whether it is the credential's own token, and not a narrower one that somebody else may hold.
+    pub(crate) whole: bool,
     pub(crate) token: TokenId,
     pub(crate) issued: Timestamp,
     pub(crate) expires: Timestamp,
@@ -33,6 +35,7 @@ impl Principal {
             acr: claims.acr,
             authenticated: claims.auth_time.map(|seconds| Timestamp(seconds.saturating_mul(1000))),
             credential: claims.cred,
+            whole: claims.whole,
             token: claims.jti,
             issued: Timestamp(claims.iat.saturating_mul(1000)),
             expires: Timestamp(claims.exp.saturating_mul(1000)),

@@ -2,16 +2,17 @@
 
 use serde::Deserialize;
 use serde_json::json;
-use soma_policy::{EnvironmentId, Millis, OrgId, UserId};
+use soma_policy::{EnvironmentId, Millis, OrgId, Timestamp, UserId};
 use utoipa::ToSchema;
 
 use super::{Entered, LoginError, SCOPE};
 use crate::audit::Act;
 use crate::identity::{Assurance, GivenPassword, SecretText, secret_hash};
-use crate::server::Server;
-use crate::store::{Membership, PasswordRow, PlatformUnit, User, UserState};
+use crate::server::{RateLimiter, Server};
+use crate::store::{Membership, PasswordRow, PlatformUnit, SenderRow, User, UserState};
 
-/// How long an account is blocked after five failures, and after each one beyond.
+/// How long a sender is blocked after five failures, and after each one beyond. What comes while it is blocked
+/// does not count: nobody makes a block longer, and nobody makes one for anybody else.
 const BLOCK: Millis = Millis(300_000);
 /// Longest login name that is looked at.
 const LOGIN_BYTES_MAX: usize = 128;
@@ -43,16 +44,49 @@ impl std::fmt::Debug for LoginAsk {
     }
 }
 
+/// Why somebody was not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refused {
+    Password,
+    Factor,
+    Blocked,
+}
+
+impl Refused {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Factor => "second factor",
+            Self::Blocked => "blocked",
+        }
+    }
+}
+
 /// An account as it is found before anything is proven.
 struct Found {
     user: User,
     password: PasswordRow,
+    /// What came from the same place before.
+    sender: SenderRow,
+}
+
+impl Found {
+    /// A sender is blocked by what it did itself; one that the account does not know also by what all did.
+    fn is_blocked(&self, now: Timestamp) -> bool {
+        let all = !self.sender.known && self.password.blocked_until > now;
+        all || self.sender.blocked_until > now
+    }
+}
+
+/// What a sender is called in rows: of one account alone, and by nobody read back.
+fn named(user: UserId, sender: &str) -> String {
+    secret_hash(&format!("{user}/{sender}"))
 }
 
 impl Server {
-    /// Logs a person in.
-    pub(crate) async fn log_in(&self, ask: LoginAsk) -> Result<Entered, LoginError> {
-        let entered = self.try_log_in(ask).await;
+    /// Logs a person in who comes from somewhere.
+    pub(crate) async fn log_in(&self, ask: LoginAsk, sender: &str) -> Result<Entered, LoginError> {
+        let entered = self.try_log_in(ask, sender).await;
         self.metrics.login(match &entered {
             Ok(_) => "ok",
             Err(LoginError::Wrong | LoginError::Factor(_)) => "refused",
@@ -62,21 +96,18 @@ impl Server {
         entered
     }
 
-    async fn try_log_in(&self, ask: LoginAsk) -> Result<Entered, LoginError> {
+    async fn try_log_in(&self, ask: LoginAsk, sender: &str) -> Result<Entered, LoginError> {
         let LoginAsk { login, password, totp, recovery_code, org, environment } = ask;
-        let verdict = self.logins.ask(&format!("login:{}", secret_hash(&login)), self.now());
-        if !verdict.passes {
-            return Err(LoginError::TooFast(verdict));
-        }
-        let found = self.find(&login).await?;
+        let found = self.find(&login, sender).await?;
         let known = found.as_ref().map(|found| found.password.hash.clone());
         let right = self.passwords.verify(known, password.take()).await?;
         let Some(found) = found else { return Err(LoginError::Wrong) };
-        let user = found.user.user;
-        let open =
-            found.user.state == UserState::Active && found.password.blocked_until <= self.now();
-        if !right || !open {
-            self.refuse(user, if open { "password" } else { "blocked" }).await?;
+        let (user, now) = (found.user.user, self.now());
+        let sender = named(user, sender);
+        let blocked = found.is_blocked(now);
+        if blocked || !right || found.user.state != UserState::Active {
+            let why = if blocked { Refused::Blocked } else { Refused::Password };
+            self.refuse((user, &sender), why).await?;
             return Err(LoginError::Wrong);
         }
         let mut unit = self.store.platform(SCOPE).await?;
@@ -86,13 +117,13 @@ impl Server {
             Err(LoginError::Factor(why)) => {
                 drop(unit);
                 if totp.is_some() || recovery_code.is_some() {
-                    self.refuse(user, "second factor").await?;
+                    self.refuse((user, &sender), Refused::Factor).await?;
                 }
                 return Err(LoginError::Factor(why));
             }
             Err(error) => return Err(error),
         };
-        unit.clear_failures(user).await?;
+        unit.note_entered(user, &sender, now).await?;
         let memberships = unit.memberships_of(user).await?;
         let org = choose(org, &memberships)?;
         let environment = place(&mut unit, &org, environment).await?;
@@ -104,21 +135,42 @@ impl Server {
         Ok(entered)
     }
 
-    async fn find(&self, login: &str) -> Result<Option<Found>, LoginError> {
+    /// The account of a login name, if the attempt comes in time: each sender has its own time at each account, and all
+    /// that an account does not know have one together.
+    async fn find(&self, login: &str, sender: &str) -> Result<Option<Found>, LoginError> {
+        let name = secret_hash(login);
+        self.in_time(&self.logins, &format!("login:{name}/{sender}"))?;
+        let found = self.look_up(login, sender).await?;
+        if !found.as_ref().is_some_and(|found| found.sender.known) {
+            self.in_time(&self.strangers, &name)?;
+        }
+        Ok(found)
+    }
+
+    async fn look_up(&self, login: &str, sender: &str) -> Result<Option<Found>, LoginError> {
         if login.len() > LOGIN_BYTES_MAX || login.contains('\0') {
             return Ok(None);
         }
         let mut unit = self.store.survey(SCOPE).await?;
         let Some(user) = unit.user_by_login(login).await? else { return Ok(None) };
-        let password = unit.password(user.user).await?;
-        Ok(password.map(|password| Found { user, password }))
+        let Some(password) = unit.password(user.user).await? else { return Ok(None) };
+        let sender = unit.login_sender(user.user, &named(user.user, sender)).await?;
+        Ok(Some(Found { user, password, sender }))
     }
 
-    /// Counts and writes down a refusal, in a unit of its own.
-    async fn refuse(&self, user: UserId, why: &str) -> Result<(), LoginError> {
+    pub(super) fn in_time(&self, limiter: &RateLimiter, key: &str) -> Result<(), LoginError> {
+        let verdict = limiter.ask(key, self.now());
+        if verdict.passes { Ok(()) } else { Err(LoginError::TooFast(verdict)) }
+    }
+
+    /// Writes a refusal down, in a unit of its own, and counts it unless there is a block already.
+    async fn refuse(&self, (user, sender): (UserId, &str), why: Refused) -> Result<(), LoginError> {
+        let now = self.now();
         let mut unit = self.store.platform(SCOPE).await?;
-        unit.count_failure(user, self.now().plus(BLOCK)).await?;
-        let detail = json!({ "why": why });
+        if why != Refused::Blocked {
+            unit.count_failure((user, sender), now.plus(BLOCK), now).await?;
+        }
+        let detail = json!({ "why": why.as_str() });
         let entry = self.note(&self.platform, "anonymous", Act::LoginFailed, user, &detail);
         unit.audit(&entry).await?;
         unit.commit().await?;

@@ -80,6 +80,7 @@ impl Server {
             acr: Assurance::Aal1,
             authenticated: None,
             credential: row.key.to_string(),
+            whole: ask.caps.is_none(),
             seconds: ask.seconds(left.max(1))?,
         })?;
         let detail = json!({ "token": entered.jti.to_string() });
@@ -90,7 +91,9 @@ impl Server {
         Ok(entered)
     }
 
-    /// A narrower token for a token. It never outlives the one that it is made from.
+    /// A narrower token for a token. It never outlives the one that it is made from, and whoever holds it has proven
+    /// nothing: it is for others to hold, so it is never one of two factors. Only a person's own token may name another
+    /// environment of its org.
     pub(crate) async fn narrow(
         &self,
         principal: &Principal,
@@ -99,22 +102,24 @@ impl Server {
         let left = principal.expires.since(self.now()).0 / 1000;
         let mut unit = self.store.platform(SCOPE).await?;
         let environment = match &ask.environment {
-            Some(other) if principal.user().is_some() => {
+            None => principal.environment.clone(),
+            Some(same) if *same == principal.environment => same.clone(),
+            Some(other) if principal.whole && principal.user().is_some() => {
                 place(&mut unit, &principal.org, Some(other.clone())).await?
             }
-            Some(other) if *other != principal.environment => {
-                return Err(LoginError::TooMuch("the key is for another environment".to_owned()));
+            Some(_) => {
+                return Err(LoginError::TooMuch("the token is for another environment".to_owned()));
             }
-            _ => principal.environment.clone(),
         };
         let entered = self.mint(Grant {
             subject: principal.subject.clone(),
             org: principal.org.clone(),
             environment,
             caps: ask.caps(&principal.caps)?,
-            acr: principal.acr,
-            authenticated: principal.authenticated,
+            acr: Assurance::Aal1,
+            authenticated: None,
             credential: principal.credential.clone(),
+            whole: false,
             seconds: ask.seconds(left.max(1))?,
         })?;
         let detail = json!({ "from": principal.token.to_string() });

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::json;
 use soma_policy::UserId;
 use utoipa::ToSchema;
+use zeroize::Zeroizing;
 
 use super::enter::recovery_codes;
 use super::{LoginError, SCOPE};
@@ -33,12 +34,15 @@ impl Server {
         Ok(TotpSecret::from_bytes(opened))
     }
 
-    /// Begins an enrolment; it counts once it is confirmed.
+    /// Begins an enrolment; it counts once it is confirmed. The password is asked for again: whoever has only found a
+    /// token must not become the one who holds the second factor.
     pub(crate) async fn begin_factor(
         &self,
         principal: &Principal,
+        password: Zeroizing<String>,
     ) -> Result<Enrolment, LoginError> {
         let user = person(principal)?;
+        self.prove_password(principal, user, password).await?;
         let secret = TotpSecret::draw().ok_or(LoginError::Failed)?;
         let sealed = self.sealer.seal(&purpose(user), secret.bytes());
         let sealed = sealed.map_err(|_| LoginError::Failed)?;

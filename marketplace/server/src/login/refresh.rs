@@ -31,7 +31,7 @@ impl Server {
         if !unit.rotate_session(session.session, &hash, &next.hash()).await? {
             return Err(LoginError::Refresh);
         }
-        let entered = self.token_of(&mut unit, &session).await?;
+        let entered = self.token_of(&mut unit, &session, None).await?;
         unit.commit().await?;
         Ok(Entered { refresh_token: Some(next.expose().to_owned()), ..entered })
     }

@@ -19,19 +19,23 @@ impl Server {
         let person = || LoginError::Ask("only a person's session can be stepped up".to_owned());
         let user = principal.user().ok_or_else(person)?;
         let session: SessionId = principal.credential.parse().map_err(|_| person())?;
-        let verdict = self.logins.ask(&format!("step-up:{user}"), self.now());
-        if !verdict.passes {
-            return Err(LoginError::TooFast(verdict));
-        }
+        self.in_time(&self.logins, &format!("step-up:{user}"))?;
         let mut unit = self.store.platform(SCOPE).await?;
-        let acr = self.second_factor(&mut unit, user, totp, recovery_code).await?;
+        let acr = match self.second_factor(&mut unit, user, totp, recovery_code).await {
+            Err(LoginError::Factor(why)) if totp.is_some() || recovery_code.is_some() => {
+                drop(unit);
+                self.distrust(principal, "second factor").await?;
+                return Err(LoginError::Factor(why));
+            }
+            proven => proven?,
+        };
         if acr < Assurance::Aal2 {
             return Err(LoginError::Factor("the account has no second factor yet; add one first"));
         }
         let now = self.now();
         unit.step_up_session(session, acr, now).await?;
         let live = unit.live_session(session, now).await?.ok_or(LoginError::Refresh)?;
-        let entered = self.token_of(&mut unit, &live).await?;
+        let entered = self.token_of(&mut unit, &live, Some(&principal.caps)).await?;
         let actor = principal.subject.to_string();
         let entry = self.note(&principal.org, &actor, Act::SteppedUp, session, &json!({}));
         unit.audit(&entry).await?;

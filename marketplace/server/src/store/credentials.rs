@@ -6,11 +6,10 @@ use soma_policy::{Timestamp, UserId};
 use super::sql::{binds, whole};
 use super::{PlatformUnit, StoreError};
 
-/// A password's hash and what failed against it.
+/// A password's hash, and until when senders that the account does not know are blocked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PasswordRow {
     pub(crate) hash: String,
-    pub(crate) failures: u64,
     pub(crate) blocked_until: Timestamp,
 }
 
@@ -27,11 +26,10 @@ impl PlatformUnit {
         &mut self,
         user: UserId,
     ) -> Result<Option<PasswordRow>, StoreError> {
-        let sql = "SELECT hash, failures, blocked_until_ms FROM user_passwords WHERE user_id = $1";
+        let sql = "SELECT hash, blocked_until_ms FROM user_passwords WHERE user_id = $1";
         let Some(row) = self.tx.one(sql, binds![&user.to_string()]).await? else { return Ok(None) };
         Ok(Some(PasswordRow {
             hash: row.text("hash")?,
-            failures: row.count("failures")?,
             blocked_until: row.time("blocked_until_ms")?,
         }))
     }
@@ -45,22 +43,6 @@ impl PlatformUnit {
         let sql = "INSERT INTO user_passwords (user_id, hash, changed_ms, failures, blocked_until_ms) VALUES ($1, $2, $3, 0, 0) \
                    ON CONFLICT (user_id) DO UPDATE SET hash = excluded.hash, changed_ms = excluded.changed_ms, failures = 0, blocked_until_ms = 0";
         self.tx.run(sql, binds![&user.to_string(), hash, now]).await.map(drop)
-    }
-
-    /// Counts a failed attempt; from the fifth on the account is blocked until `blocked_until`.
-    pub(crate) async fn count_failure(
-        &mut self,
-        user: UserId,
-        blocked_until: Timestamp,
-    ) -> Result<(), StoreError> {
-        let sql = "UPDATE user_passwords SET failures = failures + 1, \
-                   blocked_until_ms = CASE WHEN failures >= 4 THEN $2 ELSE blocked_until_ms END WHERE user_id = $1";
-        self.tx.run(sql, binds![&user.to_string(), blocked_until]).await.map(drop)
-    }
-
-    pub(crate) async fn clear_failures(&mut self, user: UserId) -> Result<(), StoreError> {
-        let sql = "UPDATE user_passwords SET failures = 0, blocked_until_ms = 0 WHERE user_id = $1 AND failures > 0";
-        self.tx.run(sql, binds![&user.to_string()]).await.map(drop)
     }
 
     pub(crate) async fn totp(&mut self, user: UserId) -> Result<Option<TotpRow>, StoreError> {

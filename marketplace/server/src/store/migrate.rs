@@ -36,6 +36,7 @@ const STEPS: &[Step] = &[
     step!(5 "0005_secrets"),
     step!(6 "0006_reviews"),
     step!(7 "0007_constitution"),
+    step!(8 "0008_attempts"),
 ];
 
 /// All steps as one text for each database.

@@ -37,6 +37,15 @@ pub(super) const RETENTION: &[Line] = &[
     line("user_passwords", Keep::UntilErased),
     line("user_totps", Keep::UntilErased),
     line("recovery_codes", Keep::UntilErased),
+    // Ninety days after the last attempt: then the account knows the sender no more.
+    line(
+        "login_senders",
+        Keep::UntilTheirEnd("DELETE FROM login_senders WHERE seen_ms <= $1 - 7776000000"),
+    ),
+    line(
+        "password_resets",
+        Keep::UntilTheirEnd("DELETE FROM password_resets WHERE expires_ms <= $1"),
+    ),
     line("memberships", Keep::WhileItExists),
     line("invitations", Keep::UntilTheirEnd("DELETE FROM invitations WHERE expires_ms <= $1")),
     line("service_accounts", Keep::WhileItExists),

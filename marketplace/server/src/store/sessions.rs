@@ -115,7 +115,7 @@ impl PlatformUnit {
         acr: Assurance,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let sql = "UPDATE sessions SET acr = $2, authenticated_ms = $3 WHERE session_id = $1 AND ended_ms IS NULL";
+        let sql = "UPDATE sessions SET acr = $2, authenticated_ms = $3, wrong_proofs = 0 WHERE session_id = $1 AND ended_ms IS NULL";
         Ok(self.tx.run(sql, binds![&session.to_string(), acr.as_str(), now]).await? == 1)
     }
 

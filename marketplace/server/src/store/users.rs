@@ -133,6 +133,8 @@ impl PlatformUnit {
             "DELETE FROM user_passwords WHERE user_id = $1",
             "DELETE FROM user_totps WHERE user_id = $1",
             "DELETE FROM recovery_codes WHERE user_id = $1",
+            "DELETE FROM login_senders WHERE user_id = $1",
+            "DELETE FROM password_resets WHERE user_id = $1",
             "DELETE FROM sessions WHERE user_id = $1",
             "DELETE FROM memberships WHERE user_id = $1",
         ] {

@@ -3,17 +3,24 @@
 use serde_json::{Value, json};
 use soma_policy::OrgId;
 
-use super::TOTP;
-use crate::asking::{can_ask, secret};
+use super::{PASSWORD, TOTP};
+use crate::asking::{can_ask, given, secret};
 use crate::client::Ask;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::Report;
 use crate::run::block_on;
+use crate::session::Door;
 
-/// Asks for the first code where somebody can be asked; else the URI is the result, and the code comes later.
+/// Shows the password again, and asks for the first code where somebody can be asked; else the URI is the result, and the code comes later.
 pub(super) fn begin(context: &Context, org: &OrgId) -> Result<(), Failure> {
-    let begun = block_on(context.server(org)?.send(Ask::bare("/v1/auth/totp")))?.value;
+    let own = match given(PASSWORD) {
+        None => Door::new(context, &context.base()?)?.own_password(org)?,
+        asked => asked,
+    };
+    let password = own.map_or_else(|| secret(PASSWORD, "password, once more"), Ok)?;
+    let ask = Ask::put("/v1/auth/totp", &json!({ "password": password })).posted();
+    let begun = block_on(context.server(org)?.send(ask))?.value;
     let uri = begun.get("uri").and_then(Value::as_str).unwrap_or_default().to_owned();
     if can_ask() {
         context.out.note(format!("give this to your authenticator:\n  {uri}"));

@@ -59,7 +59,7 @@ on_both_databases! {
 
     async fn who_comes_too_fast_is_told_when_to_come_again(database: TestDatabase) {
         let mut config = database.config();
-        config.rates = Rates { peer: 60, org: 1000, login: 6 };
+        config.rates = Rates { peer: 60, org: 1000, user: 1000, login: 6 };
         let clock = std::sync::Arc::new(crate::clock::FixedClock::new(START));
         let (server, _) = Server::open(&config, clock).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -93,7 +93,7 @@ on_both_databases! {
     async fn behind_a_proxy_each_client_has_a_rate_of_its_own_and_nobody_else_says_who_they_are(database: TestDatabase) {
         for (proxies, apart) in [(vec![Network::loopback()], true), (Vec::new(), false)] {
             let mut config = database.config();
-            config.rates = Rates { peer: 1000, org: 1000, login: 6 };
+            config.rates = Rates { peer: 1000, org: 1000, user: 1000, login: 6 };
             config.proxies = proxies;
             let clock = std::sync::Arc::new(crate::clock::FixedClock::new(START));
             let (server, _) = Server::open(&config, clock).await.unwrap();

@@ -41,7 +41,7 @@ on_both_databases! {
         let token = entered["access_token"].as_str().unwrap();
         stage.get("/v1/orgs/acme", token).await.expect(200);
         stage.get(ACCOUNTS, token).await.refused(403, "SOMA-T009");
-        stage.ask("POST", "/v1/auth/totp").token(token).send().await.refused(422, "SOMA-H016");
+        stage.post("/v1/auth/totp", token, &json!({ "password": "x" })).await.refused(422, "SOMA-H016");
         exchange(&stage, &text, json!({ "caps": ["call:*"] })).await.refused(403, "SOMA-T009");
         exchange(&stage, &text, json!({ "caps": ["call:csv"] })).await.expect(200);
         for bad in ["", "soma_x_y", &text[..text.len() - 1], &text.replace("soma_", "sona_")] {

@@ -11,8 +11,10 @@ use tower::ServiceExt as _;
 use zeroize::Zeroizing;
 
 use crate::clock::{Clock as _, FixedClock};
+use crate::config::{Rates, ServerConfig};
+use crate::edge::guard::Peer;
 use crate::edge::routes;
-use crate::fixture::TestDatabase;
+use crate::fixture::{START, TestDatabase};
 use crate::identity::TotpSecret;
 use crate::server::Server;
 
@@ -77,6 +79,12 @@ impl Ask {
         self.header("content-type", "application/json")
     }
 
+    /// As if the listener had taken the connection from there.
+    pub(super) fn from(mut self, address: &str) -> Self {
+        self.request = self.request.extension(Peer(address.parse().unwrap()));
+        self
+    }
+
     pub(super) fn raw(mut self, body: &[u8]) -> Self {
         self.body = Some(body.to_vec());
         self
@@ -113,6 +121,16 @@ impl Stage {
     /// Nobody has come yet.
     pub(super) async fn empty(database: TestDatabase) -> Self {
         let (server, clock, code) = database.server().await;
+        let router = routes::router(server.clone());
+        let code = code.unwrap().expose().to_owned();
+        Self { server, clock, router, code, database }
+    }
+
+    /// The same where requests may come only so fast.
+    pub(super) async fn limited(database: TestDatabase, rates: Rates) -> Self {
+        let config = ServerConfig { rates, ..database.config() };
+        let clock = Arc::new(FixedClock::new(START));
+        let (server, code) = Server::open(&config, clock.clone()).await.unwrap();
         let router = routes::router(server.clone());
         let code = code.unwrap().expose().to_owned();
         Self { server, clock, router, code, database }
@@ -171,7 +189,8 @@ impl Stage {
     }
 
     pub(super) async fn enrol_with_codes(&self, who: &Someone) -> (TotpSecret, Vec<String>) {
-        let begun = self.ask("POST", "/v1/auth/totp").token(&who.token).send().await.expect(200);
+        let again = json!({ "password": PASSWORD });
+        let begun = self.post("/v1/auth/totp", &who.token, &again).await.expect(200);
         let uri = begun["uri"].as_str().unwrap().to_owned();
         let text = uri.split("secret=").nth(1).unwrap().split('&').next().unwrap();
         let secret = TotpSecret::from_bytes(Zeroizing::new(base32(text)));

@@ -7,8 +7,8 @@ use super::rows::{WORKER, a_session, an_org, org, populate, production, scope, u
 use crate::fixture::{START, on_both_databases};
 use crate::identity::{Assurance, Role};
 use crate::store::{
-    IdempotencyScope, Membership, NewAudit, NewChange, StoreError, StoredAnswer, Stream, UserState,
-    sweep,
+    IdempotencyScope, Membership, NewAudit, NewChange, SenderRow, StoreError, StoredAnswer, Stream,
+    UserState, sweep,
 };
 
 fn later(ms: u64) -> Timestamp {
@@ -144,14 +144,44 @@ on_both_databases! {
         populate(&store, "acme", 1).await;
         let mut unit = store.platform(WORKER).await.unwrap();
         for _ in 0..4 {
-            unit.count_failure(user(1), later(500)).await.unwrap();
+            unit.count_failure((user(1), "here"), later(500), START).await.unwrap();
+        }
+        assert_eq!(unit.login_sender(user(1), "here").await.unwrap(), SenderRow::default());
+        unit.count_failure((user(1), "here"), later(500), START).await.unwrap();
+        let blocked = SenderRow { blocked_until: later(500), known: false };
+        assert_eq!(unit.login_sender(user(1), "here").await.unwrap(), blocked);
+        assert_eq!(unit.login_sender(user(1), "there").await.unwrap(), SenderRow::default());
+        unit.note_entered(user(1), "here", START).await.unwrap();
+        let known = SenderRow { blocked_until: Timestamp(0), known: true };
+        assert_eq!(unit.login_sender(user(1), "here").await.unwrap(), known);
+    }
+
+    async fn a_hundred_failures_of_all_block_who_the_account_does_not_know(database: TestDatabase) {
+        let store = database.store().await;
+        populate(&store, "acme", 1).await;
+        let mut unit = store.platform(WORKER).await.unwrap();
+        for n in 0..99 {
+            unit.count_failure((user(1), &format!("sender {}", n % 33)), later(500), START).await.unwrap();
         }
         assert_eq!(unit.password(user(1)).await.unwrap().unwrap().blocked_until, Timestamp(0));
-        unit.count_failure(user(1), later(500)).await.unwrap();
-        let row = unit.password(user(1)).await.unwrap().unwrap();
-        assert_eq!((row.failures, row.blocked_until), (5, later(500)));
-        unit.clear_failures(user(1)).await.unwrap();
-        assert_eq!(unit.password(user(1)).await.unwrap().unwrap().failures, 0);
+        unit.count_failure((user(1), "one more"), later(500), START).await.unwrap();
+        assert_eq!(unit.password(user(1)).await.unwrap().unwrap().blocked_until, later(500));
+        unit.unblock(user(1)).await.unwrap();
+        assert_eq!(unit.password(user(1)).await.unwrap().unwrap().blocked_until, Timestamp(0));
+    }
+
+    async fn a_code_for_a_new_password_is_good_once_and_in_time(database: TestDatabase) {
+        let store = database.store().await;
+        populate(&store, "acme", 1).await;
+        let mut unit = store.platform(WORKER).await.unwrap();
+        unit.offer_reset(user(1), ("first", "user:x"), later(500), START).await.unwrap();
+        unit.offer_reset(user(1), ("second", "user:x"), later(500), START).await.unwrap();
+        assert_eq!(unit.reset_of("first", START).await.unwrap(), None);
+        assert_eq!(unit.reset_of("second", later(500)).await.unwrap(), None);
+        assert!(!unit.take_reset("second", later(500)).await.unwrap());
+        assert_eq!(unit.reset_of("second", START).await.unwrap(), Some(user(1)));
+        assert!(unit.take_reset("second", START).await.unwrap());
+        assert!(!unit.take_reset("second", START).await.unwrap());
     }
 
     async fn erasing_a_person_leaves_the_pseudonym_alone(database: TestDatabase) {
