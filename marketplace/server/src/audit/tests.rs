@@ -4,6 +4,7 @@ use serde_json::json;
 use soma_policy::feed::{FeedHead, HostReport, HostRole};
 use soma_policy::{BootId, Digest, JournalId};
 
+use super::verify::{Signer, read_kept, walk};
 use super::{Act, Sequencer, Verification};
 use crate::fixture::{TestDatabase, on_both_databases};
 use crate::hosts::fixture::TestHost;
@@ -61,6 +62,23 @@ on_both_databases! {
         let found = after(&database, "").await;
         assert_eq!((found.sound, found.entries, found.unchained), (true, 10, 0));
         assert_eq!(found.checkpoints, 4, "two, each inside and outside of the database");
+    }
+
+    async fn what_is_chained_while_the_chain_is_walked_is_no_finding(database: TestDatabase) {
+        let (server, _, _) = database.server().await;
+        write(&server, 5).await;
+        Sequencer::default().run(&server).await.unwrap();
+        let kept = read_kept(&server.checkpoints).await.unwrap();
+        let mut unit = server.chain_as_it_is().await.unwrap();
+        let end = unit.head(Stream::Audit).await.unwrap().unwrap();
+        write(&server, 5).await;
+        Sequencer::default().run(&server).await.unwrap();
+        let signer = Signer { key: server.audit_key.public(), deployment: &server.deployment };
+        let found = walk(&mut unit, &signer, &kept).await.unwrap();
+        assert_eq!(kinds(&found), []);
+        assert_eq!((found.entries, found.head), (end.seq, end.hash), "as it was when the walk began");
+        drop(unit);
+        assert!(server.verify_audit().await.unwrap().entries > end.seq);
     }
 
     async fn a_changed_entry_is_found(database: TestDatabase) {

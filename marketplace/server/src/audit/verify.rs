@@ -98,13 +98,18 @@ impl Server {
     /// When the database does not answer, or the file of signed heads cannot be read.
     pub async fn verify_audit(&self) -> Result<Verification, StoreError> {
         let kept = read_kept(&self.checkpoints).await?;
-        let mut unit = self.store.survey(PlatformScope::of("audit verify")).await?;
+        let mut unit = self.chain_as_it_is().await?;
         walk(
             &mut unit,
             &Signer { key: self.audit_key.public(), deployment: &self.deployment },
             &kept,
         )
         .await
+    }
+
+    /// The chain and its head as they are at one moment, so that what is chained meanwhile is no finding.
+    pub(super) async fn chain_as_it_is(&self) -> Result<PlatformUnit, StoreError> {
+        self.store.steady(PlatformScope::of("audit verify")).await
     }
 }
 

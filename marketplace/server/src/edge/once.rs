@@ -1,7 +1,7 @@
 //! Idempotency-Key: a request that is repeated has one effect and one answer.
 //!
-//! The answer is stored in the transaction of its effect, so both last or neither. Another body under
-//! the same key is 422, one that is under way is 409. What failed had no effect and is not stored; a
+//! The answer is stored in the transaction of its effect, so both last or neither. Another body or
+//! query under the same key is 422, one that is under way is 409. What failed had no effect and is not stored; a
 //! secret never is.
 
 use axum::extract::FromRequestParts;
@@ -28,6 +28,7 @@ pub(crate) struct Once {
     key: Option<String>,
     method: String,
     route: String,
+    query: Option<String>,
 }
 
 impl<S: Sync> FromRequestParts<S> for Once {
@@ -49,7 +50,8 @@ impl<S: Sync> FromRequestParts<S> for Once {
             _ => return Err(Problem::field("Idempotency-Key", "it is sent once")),
         };
         let (method, route) = (parts.method.to_string(), parts.uri.path().to_owned());
-        Ok(Self { key, method, route })
+        let query = parts.uri.query().filter(|query| !query.is_empty()).map(str::to_owned);
+        Ok(Self { key, method, route, query })
     }
 }
 
@@ -175,13 +177,13 @@ impl Once {
         let Some(mine) = under_way else {
             return Ok(Work { unit, server, stored: None, _under_way: None });
         };
-        let fingerprint = digest.to_string();
+        let fingerprint = fingerprint(digest, self.query.as_deref());
         if !unit.claim(&mine.scope).await? {
             return Err(in_flight());
         }
         match unit.answer(&mine.scope, server.now()).await? {
             Some(before) if before.fingerprint != fingerprint => {
-                Err(Problem::new(Code::KeyReused, "the key was used with another body"))
+                Err(Problem::new(Code::KeyReused, "the key was used with another body or query"))
             }
             Some(before) => Err(Problem::Before(Box::new(before))),
             None => {
@@ -189,6 +191,14 @@ impl Once {
                 Ok(Work { unit, server, stored, _under_way: Some(mine) })
             }
         }
+    }
+}
+
+/// What was asked: the body, and the query where there is one.
+fn fingerprint(body: &Digest, query: Option<&str>) -> String {
+    match query {
+        None => body.to_string(),
+        Some(query) => Digest::of(format!("{body}?{query}").as_bytes()).to_string(),
     }
 }
 

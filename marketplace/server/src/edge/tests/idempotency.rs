@@ -48,6 +48,22 @@ on_both_databases! {
         }
     }
 
+    async fn another_query_under_the_same_key_is_refused(database: TestDatabase) {
+        let stage = Stage::empty(database).await;
+        let (operator, _) = stage.operator().await;
+        let owner = stage.org(&operator, "acme").await;
+        let ask = |query: &str| {
+            let body = json!({ "environment": "one", "kind": "staging" });
+            let ask = stage.ask("POST", &format!("{PATH}{query}")).token(&owner.token);
+            ask.header("idempotency-key", "k1").json(&body).send()
+        };
+        ask("?id=a").await.expect(201);
+        assert_eq!(ask("?id=a").await.header("idempotent-replayed"), "true");
+        for other in ["?id=b", "?id=a&plan=x", ""] {
+            ask(other).await.refused(422, "SOMA-H009");
+        }
+    }
+
     async fn what_failed_is_not_kept_and_may_be_tried_again(database: TestDatabase) {
         let stage = Stage::empty(database).await;
         let (operator, _) = stage.operator().await;
