@@ -2,6 +2,7 @@
 
 pub(crate) mod bare;
 mod behaviour;
+mod everything;
 mod rows;
 mod schema;
 mod search;

@@ -10,3 +10,4 @@ mod reviewing;
 mod revoking;
 mod searching;
 mod stall;
+mod strangers;

@@ -2,17 +2,20 @@
 
 use sqlx::{PgPool, Row as _};
 
+use super::everything::{fill, is_filled};
 use super::rows::populate;
 use crate::fixture::{START, TestDatabase};
 use crate::store::{Database, Store, StoreError};
 
 /// Tables that no tenant's login may even look at.
-const HIDDEN: [&str; 20] = [
+const HIDDEN: [&str; 22] = [
     "deployment",
     "user_passwords",
     "user_totps",
     "recovery_codes",
     "sessions",
+    "login_senders",
+    "password_resets",
     "issuer_keys",
     "audit_checkpoints",
     "sequences",
@@ -76,6 +79,42 @@ async fn a_tenants_login_sees_its_own_rows_and_none_without_an_org() {
     for table in HIDDEN {
         let refused = count(app, table, "acme").await.unwrap_err().to_string();
         assert!(refused.contains("permission denied"), "{table}: {refused}");
+    }
+}
+
+/// Tables with rows of orgs, and whether the tenants' login may look at any column of them.
+async fn of_orgs(owner: &PgPool) -> Vec<(String, bool)> {
+    let sql = "SELECT table_name::text, has_any_column_privilege('soma_app', table_name::text, 'SELECT') \
+               FROM information_schema.columns WHERE table_schema = 'public' AND column_name = 'org' ORDER BY 1";
+    let rows = sqlx::query(sql).fetch_all(owner).await.unwrap();
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+#[tokio::test]
+async fn of_every_table_with_rows_of_orgs_a_tenants_login_sees_its_own_alone() {
+    let Some(database) = TestDatabase::postgres().await else { return };
+    let store = database.store().await;
+    for (org, n) in [("acme", 1), ("globex", 2)] {
+        populate(&store, org, u128::from(n)).await;
+        fill(&database, org, n).await;
+    }
+    let (app, worker) = store.raw().1.unwrap();
+    let owner = PgPool::connect(database.owner.as_ref().unwrap()).await.unwrap();
+    let tables = of_orgs(&owner).await;
+    owner.close().await;
+    assert!(tables.len() > 40, "{tables:?}");
+    for (table, seen) in tables {
+        assert!(is_filled(&table), "`{table}` has rows of orgs: put one into `everything.rs`");
+        assert_eq!(count(worker, &table, "").await.unwrap(), 2, "{table}");
+        for (org, own) in [("acme", 1), ("globex", 1), ("", 0), ("nobody", 0)] {
+            match count(app, &table, org).await {
+                Ok(rows) => assert!(seen && rows == own, "{table} for `{org}`: {rows}"),
+                Err(refused) => {
+                    let refused = refused.to_string();
+                    assert!(!seen && refused.contains("permission denied"), "{table}: {refused}");
+                }
+            }
+        }
     }
 }
 

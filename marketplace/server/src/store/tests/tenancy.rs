@@ -4,11 +4,13 @@
 use soma_market::budget::Window;
 use soma_policy::{InvitationId, KeyId, Period, Timestamp};
 
+use super::everything::fill;
 use super::rows::{a_key, an_account, org, populate, production, scope, user};
 use crate::fixture::{START, on_both_databases};
 use crate::identity::Role;
 use crate::store::{
     AccountState, AuditFilter, CapRow, LedgerFilter, Revocation, RevocationKind, StoreError,
+    TenantUnit,
 };
 
 /// Functions that the test below tries under another org's scope.
@@ -70,7 +72,49 @@ fn refused<T>(done: Result<T, StoreError>) -> bool {
     matches!(done, Err(StoreError::Refused(_)))
 }
 
+/// Whether rows came; a row that does not read came, too.
+fn came<T>(rows: Result<Vec<T>, StoreError>) -> bool {
+    rows.map_or_else(|error| matches!(error, StoreError::Corrupt { .. }), |rows| !rows.is_empty())
+}
+
+/// What each function finds, in its own words.
+async fn found(unit: &mut TenantUnit) -> Vec<(&'static str, bool)> {
+    let (environment, installation) = (production().environment, "x".parse().unwrap());
+    let rows = LedgerFilter { until: Timestamp(u64::MAX), limit: 10, ..LedgerFilter::default() };
+    let (day, month) = (Window::day(START), Window::month(START));
+    let one = unit.own_installation(&environment, "x").await;
+    let entries = AuditFilter { limit: 10, ..AuditFilter::default() };
+    vec![
+        ("own_installation", came(one.map(|one| one.into_iter().collect()))),
+        ("own_installations", came(unit.own_installations(&environment, "", 10).await)),
+        ("own_revisions", came(unit.own_revisions(&environment, "x", 10).await)),
+        ("host_refusals", came(unit.host_refusals(&environment, &installation).await)),
+        ("ledger", came(unit.ledger(&rows).await)),
+        ("accounts", came(unit.accounts().await)),
+        ("leased", came(unit.leased().await)),
+        ("caps", came(unit.caps("", 10).await)),
+        ("budgets_in", came(unit.budgets_in(day, month).await)),
+        ("payouts", came(unit.payouts("", 10).await)),
+        ("events", came(unit.events("", 10).await)),
+        ("earnings", came(unit.earnings(10).await)),
+        ("secrets", came(unit.secrets(&environment, "", 10).await)),
+        ("audit_page", came(unit.audit_page(&entries).await)),
+    ]
+}
+
 on_both_databases! {
+    async fn what_the_market_keeps_of_an_org_is_there_for_itself_alone(database: TestDatabase) {
+        let store = database.store().await;
+        populate(&store, "acme", 1).await;
+        fill(&database, "acme", 1).await;
+        for (who, there) in [("acme", true), ("globex", false)] {
+            let mut unit = store.read(&scope(who)).await.unwrap();
+            for (what, found) in found(&mut unit).await {
+                assert_eq!(found, there, "{what} under {who}");
+            }
+        }
+    }
+
     async fn another_orgs_secrets_are_not_there(database: TestDatabase) {
         let store = database.store().await;
         populate(&store, "acme", 1).await;
@@ -143,22 +187,8 @@ on_both_databases! {
         assert!(!unit.is_revoked("t", "user:x", "c", START).await.unwrap());
         let filter = AuditFilter { limit: 10, ..AuditFilter::default() };
         assert!(unit.audit_page(&filter).await.unwrap().is_empty());
-        let environment = production().environment;
-        assert!(unit.own_installation(&environment, "x").await.unwrap().is_none());
-        assert!(unit.own_installations(&environment, "", 10).await.unwrap().is_empty());
-        assert!(unit.own_revisions(&environment, "x", 10).await.unwrap().is_empty());
-        let installation = "x".parse().unwrap();
-        assert!(unit.host_refusals(&environment, &installation).await.unwrap().is_empty());
-        let rows = LedgerFilter { until: Timestamp(u64::MAX), limit: 10, ..LedgerFilter::default() };
-        assert!(unit.ledger(&rows).await.unwrap().is_empty());
-        assert!(unit.accounts().await.unwrap().is_empty() && unit.leased().await.unwrap().is_empty());
         assert!(unit.caps("", 10).await.unwrap().is_empty());
-        let (day, month) = (Window::day(START), Window::month(START));
-        assert!(unit.budgets_in(day, month).await.unwrap().is_empty());
         assert!(!unit.remove_cap("acme", "money:EUR", Period::Day).await.unwrap());
-        assert!(unit.payouts("", 10).await.unwrap().is_empty());
-        assert!(unit.events("", 10).await.unwrap().is_empty());
-        assert!(unit.earnings(10).await.unwrap().is_empty());
         assert!(!unit.is_answered_for(&builder).await.unwrap());
         assert!(refused(unit.revoke(&revoked).await));
         let foreign = crate::store::tests::rows::an_invitation(9, "acme");
