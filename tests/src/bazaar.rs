@@ -1,21 +1,22 @@
-//! The people and the place of the marketplace's stories: a platform whose host joined it, its operator, an author of the org `acme`.
-//! The tenant is `local`, and the operator acts for it.
+//! The people and the place of the marketplace's stories: a platform whose hosts joined it, its operator, an author of
+//! the org `acme`. The tenant is `local`, and the operator acts for it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::{Person, Platform, TestHome, guests, platform};
 use anyhow::Context;
 use serde_json::Value;
+
+use crate::{Apart, Database, Person, Platform, TestHome, guests, platform};
 
 /// Newcomers without a bill of materials come to about 0.3: this operator lets them in without a person.
 const REVIEW: &str = "[review]\nauto_approve = true\nbelow_thousandths = 350\n";
 
 /// A marketplace with an operator, a tenant and an author.
-pub struct Bazaar {
-    /// The platform's home.
+pub struct Bazaar<P = Platform> {
+    /// The operator's home; with one process the platform's too.
     pub home: TestHome,
     /// Server, host, review host and gateway.
-    pub platform: Platform,
+    pub platform: P,
     /// Runs the platform, and acts for the tenant `local`.
     pub operator: Person,
     /// Publishes as `acme`, from a machine of her own.
@@ -23,31 +24,65 @@ pub struct Bazaar {
 }
 
 impl Bazaar {
-    /// Everybody is there and has proven who they are; `acme` may publish under its name.
+    /// Everybody is there and has proven who they are; `acme` may publish under its name. All of it is one process.
     ///
     /// # Errors
     /// If a command fails, or says something else than it should.
     pub async fn open() -> anyhow::Result<Self> {
+        Self::open_on(&Database::File).await
+    }
+
+    /// The same on any database.
+    ///
+    /// # Errors
+    /// If a command fails, or says something else than it should.
+    pub async fn open_on(database: &Database) -> anyhow::Result<Self> {
         let home = TestHome::new().await?;
-        let own = home.path().join("server.toml");
-        std::fs::write(own, format!("{}{REVIEW}", platform::RATES))?;
-        let platform = Platform::start_with(&home, &["--join"]).await?;
+        std::fs::write(home.path().join("server.toml"), settings())?;
+        database.prepare(home.path()).await?;
+        let up = database.tell(home.soma()?)?.args(["up", "--join", "--listen", "127.0.0.1:0"]);
+        let platform = Platform::start_by(home.path(), up).await?;
         let mut operator = Person::owner(&platform);
         operator.prove("platform").await?;
         operator.prove("local").await?;
-        let made = operator.reads(&["org", "new", "acme", "--publisher-role"]).await?;
-        let code = made.pointer("/head/code").and_then(Value::as_str).context("no code")?;
-        let folder = home.beside("grace");
-        let mut author = Person::invited(&platform, &folder, "grace", code).await?;
-        author.prove("acme").await?;
-        author.does(&["key", "new", "acme", "--role", "publisher"]).await?;
-        author.does(&["org", "claim", "acme", "--tenant", "acme"]).await?;
-        let public = author.home().join("keys/acme.pub");
-        let public = public.to_string_lossy();
-        author.does(&["org", "key", "acme", &public, "--tenant", "acme"]).await?;
+        let author = author(&operator, platform.url(), &home.beside("grace")).await?;
         Ok(Self { home, platform, operator, author })
     }
+}
 
+impl Bazaar<Apart> {
+    /// The same with every part a process of its own, and so many hosts.
+    ///
+    /// # Errors
+    /// If a command fails, or says something else than it should.
+    pub async fn open_apart(database: &Database, hosts: usize) -> anyhow::Result<Self> {
+        let home = TestHome::new().await?;
+        let (platform, operator) = Apart::start(&home, database, (&settings(), hosts)).await?;
+        let author = author(&operator, platform.url(), &home.beside("grace")).await?;
+        Ok(Self { home, platform, operator, author })
+    }
+}
+
+/// How the server is run.
+fn settings() -> String {
+    format!("{}{REVIEW}", platform::RATES)
+}
+
+/// Somebody who publishes as `acme`, with a folder of her own.
+async fn author(operator: &Person, url: &str, folder: &Path) -> anyhow::Result<Person> {
+    let made = operator.reads(&["org", "new", "acme", "--publisher-role"]).await?;
+    let code = made.pointer("/head/code").and_then(Value::as_str).context("no code")?;
+    let mut author = Person::invited(url, folder, "grace", code).await?;
+    author.prove("acme").await?;
+    author.does(&["key", "new", "acme", "--role", "publisher"]).await?;
+    author.does(&["org", "claim", "acme", "--tenant", "acme"]).await?;
+    let public = author.home().join("keys/acme.pub");
+    let public = public.to_string_lossy();
+    author.does(&["org", "key", "acme", &public, "--tenant", "acme"]).await?;
+    Ok(author)
+}
+
+impl<P> Bazaar<P> {
     /// A library capsule as the author's own: its manifest with other words, built and signed.
     ///
     /// # Errors
@@ -75,7 +110,7 @@ impl Bazaar {
     ///
     /// # Errors
     /// If a command fails, or says something else than it should.
-    pub async fn submit(&self, packed: &std::path::Path) -> anyhow::Result<Value> {
+    pub async fn submit(&self, packed: &Path) -> anyhow::Result<Value> {
         let packed = packed.to_string_lossy();
         let made = self.author.reads(&["capsule", "submit", &packed, "--tenant", "acme"]).await?;
         let id = made.get("submission").and_then(Value::as_str).context("no submission")?;
@@ -96,14 +131,14 @@ impl Bazaar {
         Ok(())
     }
 
-    /// The ledger is what was metered, and adds up.
+    /// The ledger is what was metered, and adds up: so many receipts are in it.
     ///
     /// # Errors
     /// If a command fails, or says something else than it should.
-    pub async fn adds_up(&self) -> anyhow::Result<Value> {
+    pub async fn receipts(&self) -> anyhow::Result<u64> {
         let checked = self.operator.reads(&["account", "check"]).await?;
         anyhow::ensure!(checked.get("differing") == Some(&Value::from(0)), "{checked}");
-        Ok(checked)
+        checked.get("receipts").and_then(Value::as_u64).context("no receipts")
     }
 }
 

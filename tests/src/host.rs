@@ -2,18 +2,20 @@
 
 use std::path::Path;
 
-use anyhow::{Context, bail};
-use reqwest::{Client, Method, RequestBuilder, Response};
+use anyhow::Context;
+use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 
-use crate::process::{PATIENCE, Process};
+use crate::running::{Running, until};
+use crate::tokens::mint;
 use crate::{Soma, TestHome};
 
 /// A running host.
-pub struct TestHost {
-    process: Process,
+pub type TestHost = Running<Serving>;
+
+/// What a test knows of a running host.
+pub struct Serving {
     token: String,
-    client: Client,
 }
 
 /// What a call came back with.
@@ -88,26 +90,20 @@ impl TestHost {
         point: Option<&str>,
     ) -> anyhow::Result<Self> {
         let soma = point.into_iter().fold(Soma::new(home)?, Soma::crash_at);
-        Self::run(soma, &[], token.to_owned()).await
-    }
-
-    async fn start_by(home: &TestHome, soma: Soma, more: &[&str]) -> anyhow::Result<Self> {
-        let mut host = Self::run(soma, more, String::new()).await?;
-        host.token = mint(home.path(), &["call:*", "read:calls", "operate"]).await?;
+        let mut host = Self::run(soma, &[]).await?;
+        host.role.token = token.to_owned();
         Ok(host)
     }
 
-    async fn run(soma: Soma, more: &[&str], token: String) -> anyhow::Result<Self> {
-        let serve = ["serve", "--role", "host", "--listen", "127.0.0.1:0"];
-        let process = Process::start(soma.args(serve).args(more).into_command()).await?;
-        let client = Client::builder().no_proxy().timeout(PATIENCE).build()?;
-        Ok(Self { process, token, client })
+    async fn start_by(home: &TestHome, soma: Soma, more: &[&str]) -> anyhow::Result<Self> {
+        let mut host = Self::run(soma, more).await?;
+        host.role.token = mint(home.path(), &["call:*", "read:calls", "operate"]).await?;
+        Ok(host)
     }
 
-    /// Where it listens: `http://127.0.0.1:PORT`.
-    #[must_use]
-    pub fn url(&self) -> &str {
-        self.process.url()
+    async fn run(soma: Soma, more: &[&str]) -> anyhow::Result<Self> {
+        let serve = ["serve", "--role", "host", "--listen", "127.0.0.1:0"];
+        Self::begin(soma.args(serve).args(more), Serving { token: String::new() }).await
     }
 
     /// The port that it listens on.
@@ -119,18 +115,12 @@ impl TestHost {
     /// A token of the default tenant with every right.
     #[must_use]
     pub fn token(&self) -> &str {
-        &self.token
-    }
-
-    /// The process.
-    #[must_use]
-    pub fn pid(&self) -> Option<u32> {
-        self.process.pid()
+        &self.role.token
     }
 
     /// A request to a route of the host, with the token.
     pub fn request(&self, method: Method, route: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}{route}", self.url())).bearer_auth(&self.token)
+        self.bare(method, route).bearer_auth(self.token())
     }
 
     /// Reads a route as JSON, whatever its status.
@@ -150,16 +140,7 @@ impl TestHost {
         route: &str,
         wanted: impl Fn(&Value) -> bool,
     ) -> anyhow::Result<Value> {
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        loop {
-            let answer = self.get(route).await?;
-            if wanted(&answer) {
-                return Ok(answer);
-            }
-            if tokio::time::Instant::now() > deadline {
-                bail!("{route} did not come to what was wanted: {answer}");
-            }
-        }
+        until(route, async || self.get(route).await, wanted).await
     }
 
     /// Waits until the journal holds an audit event of this kind after what it held at `from`.
@@ -209,8 +190,9 @@ impl TestHost {
         function: &str,
         arguments: &Value,
     ) -> anyhow::Result<Reply> {
-        let route = format!("{}/v1/installations/{id}/calls/{function}", self.url());
-        reply(self.client.post(route).bearer_auth(token).json(arguments).send().await?).await
+        let route = format!("/v1/installations/{id}/calls/{function}");
+        let request = self.bare(Method::POST, &route).bearer_auth(token).json(arguments);
+        reply(request.send().await?).await
     }
 
     /// Calls a function and streams its events.
@@ -231,7 +213,7 @@ impl TestHost {
     /// A request to a capsule that serves web requests, on its own host name, without a token.
     pub fn web(&self, method: Method, id: &str, path: &str) -> RequestBuilder {
         let host = format!("{id}--production--local.localhost:{}", self.port());
-        self.client.request(method, format!("{}{path}", self.url())).header("host", host)
+        self.bare(method, path).header("host", host)
     }
 
     /// The most memory that the process ever held, in bytes.
@@ -245,50 +227,6 @@ impl TestHost {
         let kib = line.and_then(|line| line.split_whitespace().next()).context("no VmHWM")?;
         Ok(kib.parse::<u64>()? * 1024)
     }
-
-    /// Waits until the process has ended at its named point; what it said.
-    ///
-    /// # Errors
-    /// If it goes on, or ended otherwise.
-    pub async fn killed(self) -> anyhow::Result<String> {
-        self.process.killed().await
-    }
-
-    /// Ends the process at once, as a crash would.
-    ///
-    /// # Errors
-    /// If it is gone already.
-    pub async fn crash(self) -> anyhow::Result<String> {
-        self.process.crash().await
-    }
-
-    /// Asks the process to end and waits until it has; what it said, and its exit code.
-    ///
-    /// # Errors
-    /// If it does not end.
-    pub async fn stop(self) -> anyhow::Result<(String, Option<i32>)> {
-        self.process.stop().await
-    }
-}
-
-/// Mints a token with these rights.
-///
-/// # Errors
-/// If the command fails.
-pub async fn mint(home: &Path, rights: &[&str]) -> anyhow::Result<String> {
-    mint_for(home, "local", rights).await
-}
-
-/// Mints a token of a tenant.
-///
-/// # Errors
-/// If the command fails.
-pub async fn mint_for(home: &Path, tenant: &str, rights: &[&str]) -> anyhow::Result<String> {
-    let mut command = Soma::new(home)?.args(["token", "new", "--tenant", tenant, "--ttl", "1h"]);
-    for right in rights {
-        command = command.args(["--can", right]);
-    }
-    Ok(command.succeed().await?.stdout.trim().to_owned())
 }
 
 /// Reads an answer to a call.

@@ -6,6 +6,7 @@ use anyhow::Context;
 use serde_json::Value;
 
 use crate::authenticator::Authenticator;
+use crate::running::until;
 use crate::{Finished, Platform, Soma};
 
 /// The password of every person in a test.
@@ -34,16 +35,32 @@ impl Person {
     /// # Errors
     /// If the invitation is not taken.
     pub async fn invited(
-        platform: &Platform,
+        url: &str,
         folder: &Path,
         login: &str,
         code: &str,
     ) -> anyhow::Result<Self> {
-        let url = platform.url().to_owned();
-        let elsewhere = Some(folder.to_owned());
-        let person = Self { home: folder.join("home"), url, elsewhere, authenticator: None };
-        let login = person.soma(&["login", login, "--invited"])?.env("SOMA_CODE", code);
-        login.succeed().await?;
+        Self::newcomer(url, (folder, &folder.join("home")), &["login", login, "--invited"], code)
+            .await
+    }
+
+    /// The first person of a new server, by the code that it showed; their home holds the operators' keys.
+    ///
+    /// # Errors
+    /// If the code is not taken.
+    pub async fn first(url: &str, folder: &Path, home: &Path, code: &str) -> anyhow::Result<Self> {
+        Self::newcomer(url, (folder, home), &["login", "--found"], code).await
+    }
+
+    async fn newcomer(
+        url: &str,
+        (folder, home): (&Path, &Path),
+        login: &[&str],
+        code: &str,
+    ) -> anyhow::Result<Self> {
+        let (home, elsewhere) = (home.to_owned(), Some(folder.to_owned()));
+        let person = Self { home, url: url.to_owned(), elsewhere, authenticator: None };
+        person.soma(login)?.env("SOMA_CODE", code).succeed().await?;
         Ok(person)
     }
 
@@ -97,15 +114,7 @@ impl Person {
         arguments: &[&str],
         wanted: impl Fn(&Value) -> bool,
     ) -> anyhow::Result<Value> {
-        let deadline = tokio::time::Instant::now() + crate::process::PATIENCE;
-        loop {
-            let said = self.reads(arguments).await?;
-            if wanted(&said) {
-                return Ok(said);
-            }
-            let late = tokio::time::Instant::now() > deadline;
-            anyhow::ensure!(!late, "{arguments:?} did not come to what was wanted: {said}");
-        }
+        until(&format!("{arguments:?}"), async || self.reads(arguments).await, wanted).await
     }
 
     /// Adds an authenticator, and proves both factors for an org.

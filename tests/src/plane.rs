@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use anyhow::{Context, ensure};
-use reqwest::{Client, Method};
+use reqwest::Method;
 use serde_json::Value;
 
 use crate::Soma;
-use crate::process::{PATIENCE, Process};
+use crate::running::{Running, until};
 
 /// Ports that the system gives to nobody by itself: a server that starts again finds its own one free.
 const PORTS: std::ops::Range<u16> = 12_000..32_000;
@@ -60,10 +60,11 @@ impl Answer {
 }
 
 /// A running control plane.
-pub struct Plane {
-    process: Process,
+pub type Plane = Running<Governing>;
+
+/// What a test knows of a running control plane.
+pub struct Governing {
     home: PathBuf,
-    client: Client,
 }
 
 impl Plane {
@@ -72,25 +73,24 @@ impl Plane {
     /// # Errors
     /// If it ends before it is ready, or cannot be started.
     pub async fn start(home: &Path, port: u16, point: Option<&str>) -> anyhow::Result<Self> {
-        let soma = Soma::new(home)?;
-        let soma = point.into_iter().fold(soma, Soma::crash_at);
-        let listen = format!("127.0.0.1:{port}");
-        let command = soma.args(["serve", "--role", "server", "--listen", &listen]);
-        let process = Process::start(command.into_command()).await?;
-        let client = Client::builder().no_proxy().timeout(PATIENCE).build()?;
-        Ok(Self { process, home: home.to_owned(), client })
+        let soma = point.into_iter().fold(Soma::new(home)?, Soma::crash_at);
+        Self::start_by(soma, home, port).await
     }
 
-    /// Where it listens: `http://127.0.0.1:PORT`.
-    #[must_use]
-    pub fn url(&self) -> &str {
-        self.process.url()
+    /// The same by a command that knows more: where the database is, where to end.
+    ///
+    /// # Errors
+    /// If it ends before it is ready, or cannot be started.
+    pub async fn start_by(soma: Soma, home: &Path, port: u16) -> anyhow::Result<Self> {
+        let listen = format!("127.0.0.1:{port}");
+        let serve = soma.args(["serve", "--role", "server", "--listen", &listen]);
+        Self::begin(serve, Governing { home: home.to_owned() }).await
     }
 
     /// Its home.
     #[must_use]
     pub fn home(&self) -> &Path {
-        &self.home
+        &self.role.home
     }
 
     /// A request with a body (none if it is null), by whoever has the token.
@@ -139,14 +139,7 @@ impl Plane {
         token: &str,
         wanted: impl Fn(&Value) -> bool,
     ) -> anyhow::Result<Value> {
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        loop {
-            let answer = self.get(route, token).await?;
-            if wanted(&answer) {
-                return Ok(answer);
-            }
-            ensure!(tokio::time::Instant::now() < deadline, "{route} stays as it is: {answer}");
-        }
+        until(route, async || self.get(route, token).await, wanted).await
     }
 
     async fn send(
@@ -156,7 +149,7 @@ impl Plane {
         (token, key): (&str, Option<&str>),
         body: &Value,
     ) -> anyhow::Result<Answer> {
-        let mut request = self.client.request(method, format!("{}{route}", self.url()));
+        let mut request = self.bare(method, route);
         if !token.is_empty() {
             request = request.bearer_auth(token);
         }
@@ -169,29 +162,5 @@ impl Plane {
         let answer = request.send().await?;
         let (status, bytes) = (answer.status().as_u16(), answer.bytes().await?);
         Ok(Answer { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) })
-    }
-
-    /// Waits until it has ended at its point; what it said.
-    ///
-    /// # Errors
-    /// If it goes on, or ended otherwise.
-    pub async fn killed(self) -> anyhow::Result<String> {
-        self.process.killed().await
-    }
-
-    /// Ends it at once, as a crash would.
-    ///
-    /// # Errors
-    /// If it is gone already.
-    pub async fn crash(self) -> anyhow::Result<String> {
-        self.process.crash().await
-    }
-
-    /// Asks it to end and waits until it has; what it said, and its exit code.
-    ///
-    /// # Errors
-    /// If it does not end.
-    pub async fn stop(self) -> anyhow::Result<(String, Option<i32>)> {
-        self.process.stop().await
     }
 }

@@ -1,12 +1,12 @@
 //! A running platform: the real `soma up` (server, host and gateway) on a free port, ended with the value.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
-use reqwest::{Client, Method, RequestBuilder};
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::process::{PATIENCE, Process};
+use crate::running::Running;
 use crate::{Soma, TestHome};
 
 /// A test logs in and asks more often in a second than people do in a minute.
@@ -16,10 +16,11 @@ pub const RATES: &str = "[rates]\nlogin = 6000\npeer = 100000\norg = 100000\n";
 const NO_CATALOGUE: &str = "--no-catalogue";
 
 /// A running platform.
-pub struct Platform {
-    process: Process,
-    home: std::path::PathBuf,
-    client: Client,
+pub type Platform = Running<Together>;
+
+/// What a test knows of a running platform.
+pub struct Together {
+    home: PathBuf,
 }
 
 impl Platform {
@@ -42,8 +43,7 @@ impl Platform {
         }
         let up = home.soma()?.args(["up", "--listen", "127.0.0.1:0"]).args(more);
         let up = if more.contains(&"--catalogue") { up } else { up.args([NO_CATALOGUE]) };
-        let up = up.into_command();
-        Self::started(home.path(), up).await
+        Self::start_by(home.path(), up).await
     }
 
     /// The same on any home, at an address that is known before.
@@ -51,26 +51,22 @@ impl Platform {
     /// # Errors
     /// If it ends before it is ready, or cannot be started.
     pub async fn start_on(home: &Path, listen: &str) -> anyhow::Result<Self> {
-        let up = Soma::new(home)?.args(["up", "--listen", listen, NO_CATALOGUE]).into_command();
-        Self::started(home, up).await
+        let up = Soma::new(home)?.args(["up", "--listen", listen, NO_CATALOGUE]);
+        Self::start_by(home, up).await
     }
 
-    async fn started(home: &Path, up: tokio::process::Command) -> anyhow::Result<Self> {
-        let process = Process::start(up).await?;
-        let client = Client::builder().no_proxy().timeout(PATIENCE).build()?;
-        Ok(Self { process, home: home.to_owned(), client })
-    }
-
-    /// The gateway: `http://127.0.0.1:PORT`.
-    #[must_use]
-    pub fn url(&self) -> &str {
-        self.process.url()
+    /// The same by any `soma up`.
+    ///
+    /// # Errors
+    /// If it ends before it is ready, or cannot be started.
+    pub async fn start_by(home: &Path, up: Soma) -> anyhow::Result<Self> {
+        Self::begin(up, Together { home: home.to_owned() }).await
     }
 
     /// The home.
     #[must_use]
     pub fn home(&self) -> &Path {
-        &self.home
+        &self.role.home
     }
 
     /// A command against this platform, as the owner of its home.
@@ -78,12 +74,12 @@ impl Platform {
     /// # Errors
     /// If the binary was not built.
     pub fn soma<const N: usize>(&self, arguments: [&str; N]) -> anyhow::Result<Soma> {
-        Ok(Soma::new(&self.home)?.args(["--host", self.url()]).args(arguments))
+        Ok(Soma::new(self.home())?.args(["--host", self.url()]).args(arguments))
     }
 
     /// A request to a route of the gateway, with nothing in it.
     pub fn request(&self, method: Method, route: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}{route}", self.url()))
+        self.bare(method, route)
     }
 
     /// What the owner of the home is given when they log in to an org.
@@ -92,7 +88,7 @@ impl Platform {
     /// If the home holds no credentials, or they do not count.
     pub async fn token(&self, org: &str) -> anyhow::Result<String> {
         let own: Value =
-            serde_json::from_slice(&std::fs::read(self.home.join("keys/login.json"))?)?;
+            serde_json::from_slice(&std::fs::read(self.home().join("keys/login.json"))?)?;
         let of = |name: &str| own.get(name).cloned().unwrap_or_default();
         let body = json!({ "login": of("login"), "password": of("password"), "org": org });
         let entered = self.answer(self.request(Method::POST, "/v1/auth/login").json(&body)).await?;
@@ -109,21 +105,5 @@ impl Platform {
         let (status, bytes) = (answer.status(), answer.bytes().await?);
         ensure!(status.is_success(), "{status}: {}", String::from_utf8_lossy(&bytes));
         Ok(serde_json::from_slice(&bytes).unwrap_or(Value::Null))
-    }
-
-    /// Ends the process at once, as a crash would.
-    ///
-    /// # Errors
-    /// If it is gone already.
-    pub async fn crash(self) -> anyhow::Result<String> {
-        self.process.crash().await
-    }
-
-    /// Asks it to end and waits until it has; what it said, and its exit code.
-    ///
-    /// # Errors
-    /// If it does not end.
-    pub async fn stop(self) -> anyhow::Result<(String, Option<i32>)> {
-        self.process.stop().await
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 
 use anyhow::{Context, ensure};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -62,12 +62,29 @@ impl Postgres {
     /// # Errors
     /// If it fails.
     pub async fn run(&self, database: &str, sql: &str) -> anyhow::Result<String> {
-        let folder = std::env::var_os("SOMA_POSTGRES_BIN").unwrap_or_else(|| PROGRAMS.into());
-        let mut psql = Command::new(PathBuf::from(folder).join("psql"));
-        psql.args(["-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql]);
-        let done = psql.arg(format!("{}/{database}", self.base)).output().await?;
-        let said = String::from_utf8_lossy(&done.stderr).into_owned();
-        ensure!(done.status.success(), "{sql}: {said}");
-        Ok(String::from_utf8_lossy(&done.stdout).trim().to_owned())
+        let done = Command::from(self.psql(database, sql)).output().await?;
+        printed(sql, &done)
     }
+
+    /// The same for who may block.
+    ///
+    /// # Errors
+    /// If it fails.
+    pub fn run_now(&self, database: &str, sql: &str) -> anyhow::Result<String> {
+        printed(sql, &self.psql(database, sql).output()?)
+    }
+
+    fn psql(&self, database: &str, sql: &str) -> std::process::Command {
+        let folder = std::env::var_os("SOMA_POSTGRES_BIN").unwrap_or_else(|| PROGRAMS.into());
+        let mut psql = std::process::Command::new(PathBuf::from(folder).join("psql"));
+        psql.args(["-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql]);
+        psql.arg(self.address(database));
+        psql
+    }
+}
+
+fn printed(sql: &str, done: &Output) -> anyhow::Result<String> {
+    let said = String::from_utf8_lossy(&done.stderr);
+    ensure!(done.status.success(), "{sql}: {said}");
+    Ok(String::from_utf8_lossy(&done.stdout).trim().to_owned())
 }

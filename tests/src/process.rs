@@ -2,6 +2,7 @@
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -20,8 +21,12 @@ pub const KILL: i32 = 9;
 pub struct Process {
     child: Child,
     url: String,
-    said: [JoinHandle<String>; 2],
+    said: Said,
+    streams: [JoinHandle<()>; 2],
 }
+
+/// What was said so far, on both streams.
+type Said = Arc<Mutex<String>>;
 
 impl Process {
     /// Starts it and waits until it says that it is ready.
@@ -34,10 +39,15 @@ impl Process {
         let (ready, address) = oneshot::channel();
         let stdout = child.stdout.take().context("no standard output")?;
         let stderr = child.stderr.take().context("no standard error")?;
-        let said = [tokio::spawn(listen(stdout, Some(ready))), tokio::spawn(listen(stderr, None))];
+        let said = Said::default();
+        let (out, err) = (Arc::clone(&said), Arc::clone(&said));
+        let streams = [
+            tokio::spawn(listen(stdout, out, Some(ready))),
+            tokio::spawn(listen(stderr, err, None)),
+        ];
         match tokio::time::timeout(PATIENCE, address).await {
-            Ok(Ok(url)) => Ok(Self { child, url, said }),
-            Ok(Err(_)) => bail!("soma ended before it was ready:\n{}", heard(said).await),
+            Ok(Ok(url)) => Ok(Self { child, url, said, streams }),
+            Ok(Err(_)) => bail!("soma ended before it was ready:\n{}", heard(&said, streams).await),
             Err(_) => bail!("soma was not ready in {PATIENCE:?}"),
         }
     }
@@ -54,13 +64,19 @@ impl Process {
         self.child.id()
     }
 
+    /// What it said so far.
+    #[must_use]
+    pub fn said(&self) -> String {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Ends it at once, as a crash would.
     ///
     /// # Errors
     /// If it is gone already.
     pub async fn crash(mut self) -> anyhow::Result<String> {
         self.child.kill().await?;
-        Ok(heard(self.said).await)
+        Ok(heard(&self.said, self.streams).await)
     }
 
     /// Waits until it has ended by itself, and insists that it ended as `kill -9` ends a process; what it said.
@@ -71,7 +87,7 @@ impl Process {
         let Ok(ended) = tokio::time::timeout(PATIENCE, self.child.wait()).await else {
             bail!("the process goes on:\n{}", self.crash().await?);
         };
-        let (status, said) = (ended?, heard(self.said).await);
+        let (status, said) = (ended?, heard(&self.said, self.streams).await);
         ensure!(status.signal() == Some(KILL), "ended otherwise, with {status}:\n{said}");
         Ok(said)
     }
@@ -87,18 +103,21 @@ impl Process {
             rustix::process::Signal::TERM,
         )?;
         let status = tokio::time::timeout(PATIENCE, self.child.wait()).await??;
-        Ok((heard(self.said).await, status.code()))
+        Ok((heard(&self.said, self.streams).await, status.code()))
     }
 }
 
 /// Keeps what a stream says; tells the address from the line that begins with `ready`.
 async fn listen(
     stream: impl AsyncRead + Unpin,
+    said: Said,
     mut ready: Option<oneshot::Sender<String>>,
-) -> String {
+) {
     let mut lines = BufReader::new(stream).lines();
-    let mut said = String::new();
     while let Ok(Some(line)) = lines.next_line().await {
+        let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.push_str(&line);
+        said.push('\n');
         let address = line.split_whitespace().find(|word| word.starts_with("http://"));
         if let (Some(address), true) = (address, line.starts_with("ready"))
             && let Some(ready) = ready.take()
@@ -106,16 +125,14 @@ async fn listen(
             // The test may have given up already.
             let _ = ready.send(address.trim_end_matches('/').to_owned());
         }
-        said.push_str(&line);
-        said.push('\n');
     }
-    said
 }
 
-async fn heard(said: [JoinHandle<String>; 2]) -> String {
-    let mut all = String::new();
-    for stream in said {
-        all.push_str(&stream.await.unwrap_or_default());
+/// All that was said, once both streams have ended.
+async fn heard(said: &Said, streams: [JoinHandle<()>; 2]) -> String {
+    for stream in streams {
+        // A stream that is gone has said what it had to say.
+        let _ = stream.await;
     }
-    all
+    said.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }

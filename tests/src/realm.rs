@@ -17,7 +17,7 @@ use crate::person::PASSWORD;
 use crate::plane::{Answer, Plane, port};
 use crate::process::Process;
 use crate::someone::Someone;
-use crate::{Disk, TestHome, TestHost, guests};
+use crate::{Database, Disk, Soma, TestHome, TestHost, guests};
 
 /// How the server is run: a person reviews, and tests ask more often than people.
 const SERVER: &str =
@@ -33,6 +33,7 @@ pub struct Realm {
     _folder: TempDir,
     home: PathBuf,
     port: u16,
+    database: Database,
     /// Runs the platform, and owns the tenant `local`.
     pub operator: Someone,
     /// Owns the publisher `acme`.
@@ -70,7 +71,21 @@ impl Realm {
         ensure!(code == Some(0), "{said}");
         let (said, code) = plane.stop().await?;
         ensure!(code == Some(0), "{said}");
-        Ok(Self { _folder: folder, home, port, operator, acme, key })
+        Ok(Self { _folder: folder, home, port, database: Database::File, operator, acme, key })
+    }
+
+    /// The same, moved to a PostgreSQL of its own; none where that is not installed, which is said.
+    ///
+    /// # Errors
+    /// If a command fails.
+    pub async fn found_on_postgres() -> anyhow::Result<Option<Self>> {
+        let Some(database) = Database::postgres().await? else { return Ok(None) };
+        let realm = Self { database, ..Self::found().await? };
+        let owner = realm.database.owner()?.context("no owner")?;
+        let moved = Soma::new(&realm.home)?.args(["db", "move"]);
+        moved.env("SOMA_DATABASE_OWNER_URL", owner).succeed().await?;
+        realm.database.logins().await?;
+        Ok(Some(realm))
     }
 
     /// The same once more, at another place and another port. Nothing of it may run meanwhile.
@@ -79,7 +94,7 @@ impl Realm {
     /// If it cannot be copied.
     pub fn copy(&self) -> anyhow::Result<Self> {
         let ((folder, home), port) = (copied(&self.home)?, port()?);
-        self.at(folder, home, port)
+        Ok(Self { database: self.database.copy()?, ..self.at(folder, home, port)? })
     }
 
     /// The same on a small disk.
@@ -104,7 +119,8 @@ impl Realm {
     fn at(&self, folder: TempDir, home: PathBuf, port: u16) -> anyhow::Result<Self> {
         point(&home, port)?;
         let (operator, acme) = (self.operator.clone(), self.acme.clone());
-        Ok(Self { _folder: folder, home, port, operator, acme, key: Arc::clone(&self.key) })
+        let (database, key) = (self.database.clone(), Arc::clone(&self.key));
+        Ok(Self { _folder: folder, home, port, database, operator, acme, key })
     }
 
     /// The home.
@@ -118,7 +134,14 @@ impl Realm {
     /// # Errors
     /// If it ends before it is ready, or cannot be started.
     pub async fn server(&self, point: Option<&str>) -> anyhow::Result<Plane> {
-        Plane::start(&self.home, self.port, point).await
+        let soma = point.into_iter().fold(Soma::new(&self.home)?, Soma::crash_at);
+        Plane::start_by(self.database.tell(soma)?, &self.home, self.port).await
+    }
+
+    /// Where the server keeps its data.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.database
     }
 
     /// Starts the host, to end at a point if one is named. Callers show it this token.
@@ -134,12 +157,29 @@ impl Realm {
     /// # Errors
     /// If the guest was not built.
     pub fn submission(&self, version: &str) -> anyhow::Result<Value> {
-        let manifest = guests::library_folder("kv-notes").join("capsule.toml");
-        let manifest = std::fs::read_to_string(manifest)?
-            .replace("soma/kv-notes", CAPSULE)
-            .replace("version = \"0.1.0\"", &format!("version = \"{version}\""));
-        let component = std::fs::read(guests::library("kv-notes")?)?;
-        let package = Package::new(&component, &format!("{manifest}{PRICE}"), &self.key)?;
+        let words = [
+            ("soma/kv-notes".to_owned(), CAPSULE.to_owned()),
+            ("version = \"0.1.0\"".to_owned(), format!("version = \"{version}\"")),
+        ];
+        self.submission_of("kv-notes", &words, PRICE)
+    }
+
+    /// The body of a submission of a library capsule with other words in its manifest, and more behind them.
+    ///
+    /// # Errors
+    /// If the guest was not built.
+    pub fn submission_of(
+        &self,
+        capsule: &str,
+        words: &[(String, String)],
+        more: &str,
+    ) -> anyhow::Result<Value> {
+        let manifest = guests::library_folder(capsule).join("capsule.toml");
+        let manifest = words
+            .iter()
+            .fold(std::fs::read_to_string(manifest)?, |text, (from, to)| text.replace(from, to));
+        let component = std::fs::read(guests::library(capsule)?)?;
+        let package = Package::new(&component, &format!("{manifest}{more}"), &self.key)?;
         let (component, bundle) =
             (STANDARD.encode(package.component), STANDARD.encode(package.bundle));
         Ok(json!({ "component": component, "bundle": bundle }))
@@ -150,10 +190,18 @@ impl Realm {
     /// # Errors
     /// If the server refuses.
     pub async fn publish(&mut self, plane: &Plane, version: &str) -> anyhow::Result<String> {
+        let body = self.submission(version)?;
+        self.release(plane, &body).await
+    }
+
+    /// The same of any submission.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub async fn release(&mut self, plane: &Plane, body: &Value) -> anyhow::Result<String> {
         let (acme, operator) =
             (self.acme.enter(plane, "acme").await?, self.operator.enter(plane, "platform").await?);
-        let body = self.submission(version)?;
-        let made = plane.ask(Method::POST, "/v1/submissions", &acme, &body).await?.made()?;
+        let made = plane.ask(Method::POST, "/v1/submissions", &acme, body).await?.made()?;
         let done = approve(plane, &operator, &text(&made, "submission")?).await?.made()?;
         ensure!(done.get("state").is_some_and(|state| state == "published"), "{done}");
         text(&done, "digest")
@@ -178,16 +226,6 @@ pub fn installation(digest: &str) -> Value {
         "version": "*", "digest": digest, "on_update": "ask", "grants": { "kv": { "notes": grant } },
         "budget": { "limit": "5.00 EUR", "per": "day", "concurrent_calls": 16 },
     })
-}
-
-/// A narrower token for whom a host serves.
-///
-/// # Errors
-/// If the server refuses.
-pub async fn caller(plane: &Plane, token: &str, caps: &[&str]) -> anyhow::Result<String> {
-    let body = json!({ "caps": caps, "seconds": 300 });
-    let made = plane.ask(Method::POST, "/v1/tokens", token, &body).await?.made()?;
-    text(&made, "access_token")
 }
 
 /// A field that is a text.

@@ -46,7 +46,7 @@ pub use seal::SealingKey;
 pub use secrets::{SecretScope, SecretStore, SecretValue};
 pub use server::Server;
 pub(crate) use server::{key as spki_key, origin};
-pub use settings::{Apps, Settings};
+pub use settings::{Apps, JournalSettings, Settings};
 pub use sources::load_policy_folder;
 pub(crate) use sources::{load_policy, read_policy_folder};
 pub use store::ComponentStore;

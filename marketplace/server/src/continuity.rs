@@ -19,6 +19,7 @@ mod moving;
 mod plan;
 mod restore;
 mod sealed;
+mod staging;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -30,5 +31,6 @@ pub use error::ContinuityError;
 pub use manifest::Manifest;
 pub use moving::{MoveReport, TableMoved, back_out, move_to_postgres};
 pub use restore::{Restoring, restore};
+pub use staging::clear_beside;
 pub use status::{DatabaseStatus, StreamStatus, database_status, migrate_database};
 pub use verify::{Verified, verify_backup};

@@ -24,6 +24,7 @@ pub(crate) use users::{Installations, users};
 pub(crate) use value::GivenSecret;
 
 use serde_json::{Value, json};
+use soma_capsule::crash_point;
 use soma_policy::feed::{SecretVersion, Topic};
 use soma_policy::{EnvironmentId, Millis, SecretName};
 
@@ -79,7 +80,9 @@ pub(crate) async fn set(
     let payload = serde_json::to_value(payload).map_err(|_| SecretError::Failed)?;
     let told = Told { act: Act::SecretSet, version: stored.version, payload };
     tell(server, &mut unit, by, &place, &told).await?;
+    crash_point!("server.secret.kept");
     unit.commit().await?;
+    crash_point!("server.secret.committed");
     server.bell.notify_one();
     Ok(stored)
 }

@@ -1,7 +1,8 @@
 //! `soma db`, `soma backup` and `soma restore` as people use them: the real binary, a real PostgreSQL, hosts that run.
 
 use serde_json::{Value, json};
-use soma_tests::{Person, Platform, Postgres, Process, Soma, TestHome};
+use soma_tests::fleet::{Joined, Seat};
+use soma_tests::{Database, Person, Platform, Process, Soma, TestHome};
 
 const WORDS: &str = "correct horse battery staple";
 
@@ -17,19 +18,9 @@ fn sound() -> Vec<(String, usize)> {
     ["audit", "feed", "outbox", "ledger"].map(|chain| (chain.to_owned(), 0)).to_vec()
 }
 
-/// An empty database whose owner may do no more than it has to.
-async fn owned(postgres: &Postgres) -> String {
-    postgres
-        .run("postgres", "CREATE ROLE soma_owner LOGIN CREATEROLE PASSWORD 'tests-only'")
-        .await
-        .unwrap();
-    postgres.run("postgres", "CREATE DATABASE soma OWNER soma_owner").await.unwrap();
-    postgres.url("soma_owner", "soma").unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_home_moves_to_postgresql_by_the_command_line_and_goes_on_there() {
-    let Some(postgres) = Postgres::start().await.unwrap() else { return };
+    let Some(database) = Database::postgres().await.unwrap() else { return };
     let home = TestHome::new().await.unwrap();
     let platform = Platform::start(&home).await.unwrap();
     platform.soma(["org", "new", "acme", "--tenant-role"]).unwrap().succeed().await.unwrap();
@@ -45,7 +36,7 @@ async fn a_home_moves_to_postgresql_by_the_command_line_and_goes_on_there() {
     let migrated = db(&["migrate"]).succeed().await.unwrap().stdout;
     assert!(migrated.contains("already"), "{migrated}");
 
-    let owner = owned(&postgres).await;
+    let owner = database.owner().unwrap().unwrap();
     let shown = db(&["move", "--to", &owner]).finish().await.unwrap();
     assert!(shown.code == 2 && !shown.said().contains("tests-only"), "{shown:?}");
     let move_ = || db(&["move", "--output", "json"]).env("SOMA_DATABASE_OWNER_URL", &owner);
@@ -61,15 +52,8 @@ async fn a_home_moves_to_postgresql_by_the_command_line_and_goes_on_there() {
     let up = home.soma().unwrap().args(["up", "--listen", "127.0.0.1:0"]).finish().await.unwrap();
     assert_ne!(up.code, 0, "{up:?}");
 
-    for (login, role) in [("soma_api", "soma_app"), ("soma_jobs", "soma_worker")] {
-        let sql =
-            format!("CREATE ROLE {login} LOGIN PASSWORD 'tests-only'; GRANT {role} TO {login}");
-        postgres.run("soma", &sql).await.unwrap();
-    }
-    let (app, worker) =
-        (postgres.url("soma_api", "soma").unwrap(), postgres.url("soma_jobs", "soma").unwrap());
-    let there =
-        |soma: Soma| soma.env("SOMA_DATABASE_URL", &app).env("SOMA_DATABASE_WORKER_URL", &worker);
+    database.logins().await.unwrap();
+    let there = |soma: Soma| database.tell(soma).unwrap();
     let serve = ["serve", "--role", "server", "--listen", "127.0.0.1:0"];
     let serve = there(home.soma().unwrap().args(serve)).into_command();
     let server = Process::start(serve).await.unwrap();
@@ -97,7 +81,7 @@ async fn a_home_moves_to_postgresql_by_the_command_line_and_goes_on_there() {
     assert!(proof.starts_with("verified"), "{proof}");
     let status = there(db(&status)).succeed().await.unwrap().json().unwrap();
     assert_eq!((&status["kind"], &status["step"]), (&json!("postgresql"), &before["step"]));
-    let migrated = there(db(&["migrate"]).env("SOMA_DATABASE_OWNER_URL", &owner));
+    let migrated = database.tell_owner(db(&["migrate"])).unwrap();
     assert!(migrated.succeed().await.unwrap().stdout.contains("already"));
     let (said, code) = server.stop().await.unwrap();
     assert!(code == Some(0) && !said.contains("tests-only"), "{said}");
@@ -105,11 +89,11 @@ async fn a_home_moves_to_postgresql_by_the_command_line_and_goes_on_there() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_move_is_taken_back_only_by_somebody_who_means_it() {
-    let Some(postgres) = Postgres::start().await.unwrap() else { return };
+    let Some(database) = Database::postgres().await.unwrap() else { return };
     let home = TestHome::new().await.unwrap();
     Platform::start(&home).await.unwrap().stop().await.unwrap();
     let db = |arguments: &[&str]| home.soma().unwrap().args(["db"]).args(arguments);
-    let owner = owned(&postgres).await;
+    let owner = database.owner().unwrap().unwrap();
     db(&["move"]).env("SOMA_DATABASE_OWNER_URL", &owner).succeed().await.unwrap();
     let asked = db(&["move", "--back-out"]).finish().await.unwrap();
     assert!(asked.code == 2 && asked.stderr.contains("--yes"), "{asked:?}");
@@ -125,10 +109,9 @@ async fn a_backup_brings_a_home_back_in_a_new_epoch_that_hosts_notice() {
     let platform = Platform::start_with(&home, &["--join"]).await.unwrap();
     let mut operator = Person::owner(&platform);
     operator.prove("platform").await.unwrap();
-    let elsewhere = joined(&home, &operator, platform.url()).await;
-    let serve = ["serve", "--role", "host", "--listen", "127.0.0.1:0"];
-    let host = elsewhere.soma().unwrap().args(serve).into_command();
-    let _host = Process::start(host).await.unwrap();
+    let elsewhere = home.beside("elsewhere");
+    let seat = Seat { home: &elsewhere, role: "host", port: 0 };
+    let _host = Joined::invite(&operator, platform.url(), seat).await.unwrap();
     let list = ["host", "list"];
     let first = operator.until(&list, |it| live(it, "0") == 2).await.unwrap();
 
@@ -171,21 +154,6 @@ async fn a_backup_brings_a_home_back_in_a_new_epoch_that_hosts_notice() {
     assert!(log.contains("restored"), "{log}");
     let proof = operator.does(&["audit", "verify", "--server"]).await.unwrap().stdout;
     assert!(proof.starts_with("verified"), "{proof}");
-}
-
-/// Another home whose host joins, under the same root.
-async fn joined(home: &TestHome, operator: &Person, url: &str) -> TestHome {
-    let elsewhere = TestHome::new().await.unwrap();
-    for name in ["root.pub", "operators.toml", "operators.toml.sigstore.json"] {
-        let name = format!("trust/{name}");
-        std::fs::copy(home.path().join(&name), elsewhere.path().join(&name)).unwrap();
-    }
-    let invited = operator.reads(&["host", "invite", "--role", "host"]).await.unwrap();
-    let code = invited["token"].as_str().unwrap();
-    let enrol = elsewhere.soma().unwrap().args(["host", "enrol", url]);
-    let enrol = enrol.args(["--address", "http://127.0.0.1:1"]).env("SOMA_CODE", code);
-    enrol.succeed().await.unwrap();
-    elsewhere
 }
 
 /// How many hosts live in this epoch.

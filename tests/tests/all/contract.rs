@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use document::{Document, Operation};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use soma_tests::{TestHome, TestHost, host};
+use soma_tests::{TestHome, TestHost, tokens};
 
 use cases::Case;
 
@@ -40,8 +40,8 @@ impl Place {
         home.install("text", "text", &[]).await.unwrap();
         let host = TestHost::start(&home).await.unwrap();
         let reply = host.call("text", "slugify", &json!({ "text": "A b" })).await.unwrap();
-        let caller = host::mint(home.path(), &["call:other"]).await.unwrap();
-        let reader = host::mint(home.path(), &["read:calls"]).await.unwrap();
+        let caller = tokens::mint(home.path(), &["call:other"]).await.unwrap();
+        let reader = tokens::mint(home.path(), &["read:calls"]).await.unwrap();
         Self { home, host, call: reply.call, caller, reader }
     }
 }

@@ -3,7 +3,7 @@
 
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
-use soma_tests::{TestHome, TestHost, host, sse};
+use soma_tests::{TestHome, TestHost, sse, tokens};
 
 /// Starts a call that streams for ever, with a token of its own.
 async fn counting(host: &TestHost, token: &str) -> Response {
@@ -27,7 +27,7 @@ async fn a_revoked_token_s_calls_end_and_it_is_refused_though_it_was_remembered(
     let command = |words: &[&str]| home.soma().unwrap().args(["--output", "json"]).args(words);
     let minted = command(&["token", "new"]).succeed().await.unwrap().json().unwrap();
     let (token, jti) = (minted["token"].as_str().unwrap(), minted["jti"].as_str().unwrap());
-    let other = host::mint(home.path(), &["call:*"]).await.unwrap();
+    let other = tokens::mint(home.path(), &["call:*"]).await.unwrap();
 
     let (doomed, spared) = (counting(&host, token).await, counting(&host, &other).await);
     running(&host, 2).await;

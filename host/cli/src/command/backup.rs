@@ -13,7 +13,7 @@ use crate::asking::{given, secret};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::Report;
-use crate::roles::server::configuration;
+use crate::roles::server::{configuration, tidy};
 use crate::run::block_on;
 
 /// The variable that holds the passphrase.
@@ -65,6 +65,7 @@ impl Backup {
 
 fn make(context: &Context, file: &Path) -> Result<(), Failure> {
     let config = configuration(context.home_path())?;
+    tidy(context);
     let passphrase = new_passphrase()?;
     let progress = context.out.progress("backing up");
     let request = BackupRequest {

@@ -35,6 +35,7 @@ pub(crate) struct Restore {
 impl Restore {
     pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
         let home = context.home_path().to_owned();
+        crate::roles::server::tidy(context);
         let passphrase = passphrase()?;
         let progress = context.out.progress("proving the archive");
         let restoring =

@@ -134,6 +134,7 @@ pub(crate) fn run(
     at: std::net::SocketAddr,
 ) -> Result<(), Failure> {
     telemetry(context);
+    super::server::tidy(context);
     let lock = home.lock_host()?;
     let host = OpenHost::open(flags, home, lock, vec![at.ip()])?;
     let runtime = threads("soma-edge", None)?;

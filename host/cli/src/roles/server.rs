@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use soma_policy::Code;
+use soma_server::continuity::clear_beside;
 use soma_server::{BootstrapCode, Server, ServerConfig, SystemClock};
 
 use super::{LAST, asked_to_end, listen, telemetry, threads};
@@ -19,6 +20,14 @@ pub(crate) fn configuration(home: &Path) -> Result<ServerConfig, Failure> {
         let code = error.code();
         Failure::new(code, error.to_string()).fix(code.entry().remedy)
     })
+}
+
+/// Removes what a backup or restore that was cut off left beside the home, and says so.
+pub(crate) fn tidy(context: &Context) {
+    for path in clear_beside(context.home_path()) {
+        let path = path.display();
+        context.out.note(format!("removed {path}: a backup or restore was cut off and left it"));
+    }
 }
 
 /// Opens database and keys.
@@ -38,6 +47,7 @@ pub(crate) async fn open(
 /// Serves the control plane alone until SIGINT or SIGTERM.
 pub(crate) fn run(context: &Context, at: SocketAddr) -> Result<(), Failure> {
     telemetry(context);
+    tidy(context);
     let config = configuration(context.home_path())?;
     soma_host::home::make_folder(context.home_path())?;
     let runtime = threads("soma-server", None)?;

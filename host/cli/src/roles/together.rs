@@ -50,6 +50,7 @@ pub(crate) fn run(
     start: Start,
 ) -> Result<(), Failure> {
     telemetry(context);
+    server::tidy(context);
     let threads = Threads {
         server: threads("soma-server", Some(2))?,
         host: threads("soma-edge", None)?,

@@ -83,7 +83,7 @@ fn on(
     let opened = opening.open()?;
     let client = Arc::new(Client {
         host: opened.host.clone(),
-        token: runtime.block_on(soma_tests::host::mint(home.path(), &["call:*"]))?,
+        token: runtime.block_on(soma_tests::tokens::mint(home.path(), &["call:*"]))?,
         installation: place::key(work.capsule)?,
         function: work.function.parse()?,
         arguments: work.arguments.clone(),

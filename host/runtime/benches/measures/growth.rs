@@ -59,7 +59,7 @@ fn call(
         std::fs::create_dir_all(&journal)?;
         let idle = Duration::from_secs(300);
         let opened = Opening { home: home.path(), journal: &journal, calls: CALLS, idle }.open()?;
-        let token = runtime.block_on(soma_tests::host::mint(home.path(), &["call:*"]))?;
+        let token = runtime.block_on(soma_tests::tokens::mint(home.path(), &["call:*"]))?;
         let client = Client {
             host: opened.host.clone(),
             token,

@@ -29,7 +29,7 @@ pub(crate) fn measured(home: &Path, digests: usize) -> anyhow::Result<()> {
     let journal =
         tempfile::Builder::new().prefix("soma-idle-").tempdir_in(place::memory_folder())?;
     let opened = Opening { home, journal: journal.path(), calls: 64, idle: IDLE }.open()?;
-    let token = runtime.block_on(soma_tests::host::mint(home, &["call:*"]))?;
+    let token = runtime.block_on(soma_tests::tokens::mint(home, &["call:*"]))?;
     for nth in 0..digests {
         let client = Client {
             host: opened.host.clone(),

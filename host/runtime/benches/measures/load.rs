@@ -28,7 +28,7 @@ pub(crate) fn run(report: &mut Report) -> anyhow::Result<()> {
     let runtime = place::runtime()?;
     let home = runtime.block_on(TestHome::new())?;
     runtime.block_on(home.install(CAPSULE, CAPSULE, &[]))?;
-    let token = runtime.block_on(soma_tests::host::mint(home.path(), &["call:*"]))?;
+    let token = runtime.block_on(soma_tests::tokens::mint(home.path(), &["call:*"]))?;
     let engine = bare::engine(64)?;
     let component = std::fs::read(home.beside("csv.wasm"))?;
     let code = engine.precompile_component(&component).map_err(bare::plain)?;

@@ -24,6 +24,7 @@ use base64::engine::general_purpose::STANDARD;
 use parking_lot::Mutex;
 use rustls::crypto::aws_lc_rs::hpke::DH_KEM_X25519_HKDF_SHA256_AES_256;
 use rustls::crypto::hpke::{EncapsulatedSecret, Hpke as _, HpkePrivateKey};
+use soma_capsule::crash_point;
 use soma_policy::feed::{Installed, SealedSecret, SecretAsk, SecretVersion, Secrets};
 use soma_policy::{EnvironmentId, HostId, OrgId, SecretName};
 use tokio::sync::watch;
@@ -209,6 +210,7 @@ impl FeedSecrets {
         home::make_folder(&self.scope(&place))?;
         let mut held = self.held.lock();
         home::write_private(&path, &sealed)?;
+        crash_point!("host.secret.kept");
         held.insert(place, version);
         Ok(())
     }

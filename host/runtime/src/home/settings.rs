@@ -3,7 +3,7 @@
 //! Read once, when the host starts. A home without the file has every default; what is in it must be right.
 
 use serde::Deserialize;
-use soma_policy::RegionId;
+use soma_policy::{Bytes, RegionId};
 
 use super::{HomeError, Layout, file};
 
@@ -12,6 +12,8 @@ const BYTES_MAX: u64 = 64 * 1024;
 const DOMAINS_MAX: usize = 16;
 /// Longest apps domain: the label of an app has to fit in front of it.
 const DOMAIN_BYTES_MAX: usize = 253 - 64;
+/// How long a segment of the journal may be.
+const SEGMENT: std::ops::RangeInclusive<u64> = 64 << 10..=1 << 30;
 
 /// The file as a new home has it.
 pub(crate) const STARTER: &str = "\
@@ -26,6 +28,10 @@ schema = 1
 # [apps]
 # domains = [\"apps.example.org\"]
 # https = true
+
+# A segment of the journal is closed when it has this length: what the server has taken goes by whole segments.
+# [journal]
+# segment = \"64 MiB\"
 ";
 
 /// What `host.toml` says.
@@ -41,6 +47,23 @@ pub struct Settings {
     /// Where capsules are served.
     #[serde(default)]
     pub apps: Apps,
+    /// How the journal is kept.
+    #[serde(default)]
+    pub journal: JournalSettings,
+}
+
+/// `[journal]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JournalSettings {
+    /// A segment is closed when it has this length.
+    pub segment: Bytes,
+}
+
+impl Default for JournalSettings {
+    fn default() -> Self {
+        Self { segment: Bytes(64 << 20) }
+    }
 }
 
 /// `[apps]`.
@@ -71,8 +94,18 @@ impl Settings {
         if settings.schema != 1 {
             return Err(refused(format!("schema {} is not known, write 1", settings.schema)));
         }
-        settings.apps.check().map_err(refused)?;
+        settings.apps.check().map_err(&refused)?;
+        settings.journal.check().map_err(refused)?;
         Ok(settings)
+    }
+}
+
+impl JournalSettings {
+    fn check(self) -> Result<(), String> {
+        if SEGMENT.contains(&self.segment.0) {
+            return Ok(());
+        }
+        Err(format!("journal.segment: {} is not from 64 KiB to 1 GiB", self.segment))
     }
 }
 
@@ -137,6 +170,18 @@ mod tests {
         );
         let apps = load(&example).unwrap().apps;
         assert_eq!((apps.domains, apps.https), (vec!["apps.example.org".to_owned()], true));
+    }
+
+    #[test]
+    fn a_segment_of_the_journal_has_bounds() {
+        let segment = |text: &str| load(&format!("schema = 1\n[journal]\nsegment = \"{text}\"\n"));
+        assert_eq!(segment("64 KiB").unwrap().journal.segment, Bytes(64 << 10));
+        assert_eq!(segment("1 GiB").unwrap().journal.segment, Bytes(1 << 30));
+        for bad in ["63 KiB", "2 GiB"] {
+            assert!(segment(bad).unwrap_err().contains("from 64 KiB to 1 GiB"), "{bad}");
+        }
+        assert!(segment("64KB").unwrap_err().contains("did you mean"));
+        assert!(load("schema = 1\n[journal]\n").is_err(), "what is opened is said");
     }
 
     #[test]

@@ -25,7 +25,7 @@ use crate::component::Components;
 use crate::engine::{self, PoolSize};
 use crate::feed::secrets::FeedSecrets;
 use crate::feed::{Feed, FeedClient};
-use crate::home::{Configuration, Home, HomeError, OperatorFile};
+use crate::home::{Configuration, Home, HomeError};
 use crate::journal::{Journal, JournalKey, JournalOptions};
 use crate::kill::{KillOptions, Kills};
 use crate::lease::{Holder, Leases, MovedToday};
@@ -80,8 +80,7 @@ impl Host {
         let clock = options.clock.clone();
         let (configuration, feed) = configuration(&options)?;
         let configuration = Arc::new(configuration);
-        let (journal, leases, moved, kills) =
-            record(&options, &keys.host, &configuration.operators())?;
+        let (journal, leases, moved, kills) = record(&options, &keys.host, &configuration)?;
         let boot = BootId::from_u128(clock.fresh_id());
         let host = options.home.identity().host;
         let leases = match &options.server {
@@ -188,7 +187,7 @@ fn configuration(options: &HostOptions) -> Result<(Configuration, Option<Arc<Fee
 fn record(
     options: &HostOptions,
     key: &crate::home::SigningKey,
-    operators: &OperatorFile,
+    configuration: &Configuration,
 ) -> Result<(Journal, Leases, Vec<MovedToday>, Kills), OpenError> {
     let (layout, clock) = (options.home.layout(), &options.clock);
     let mut rebuilt = Rebuilt::default();
@@ -197,12 +196,15 @@ fn record(
     let host = options.home.identity().host;
     let fresh = JournalId::from_u128(clock.fresh_id());
     let signer = JournalKey::from_pkcs8(key.pkcs8()).map_err(at("the host key"))?;
-    let place = JournalOptions::new(dir, head, fresh, host, clock.now());
+    let place = JournalOptions {
+        segment_bytes: configuration.settings().journal.segment.0,
+        ..JournalOptions::new(dir, head, fresh, host, clock.now())
+    };
     let journal = Journal::resume(place, signer, &mut rebuilt)?;
     let Rebuilt { leases, kills } = rebuilt;
     let kill = KillOptions {
         dir: layout.kill(),
-        trusted: operators.trusted().map_err(at("trust/operators.toml"))?,
+        trusted: configuration.operators().trusted().map_err(at("trust/operators.toml"))?,
         host,
         key: KeyPair::from_pkcs8_der(key.pkcs8()).map_err(at("the host key"))?,
         patience: PATIENCE,

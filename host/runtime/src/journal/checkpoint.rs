@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
+use soma_capsule::crash_point;
 use soma_policy::{Digest, HostId, JournalEntry, JournalId};
 
 use super::JournalOptions;
@@ -186,9 +187,11 @@ impl Folder<'_> {
             self.disk.remove(&path)?;
         }
         let file = self.disk.open(&path, Open::New)?;
+        crash_point!("host.checkpoint.begun");
         file.write_at(0, &bytes)?;
         file.sync()?;
         self.disk.sync_dir(self.dir)?;
+        crash_point!("host.checkpoint.kept");
         for older in self.list()?.into_iter().filter(|seq| *seq < checkpoint.seq) {
             self.disk.remove(&self.path(older))?;
         }

@@ -186,6 +186,7 @@ impl Writer {
         let (file, length) = header
             .create(&*self.shared.disk, &self.shared.dir)
             .map_err(DiskError::of("create", &path))?;
+        crash_point!("host.journal.rotated");
         self.shared.publish(|index| index.open(header.first, length, header.prev));
         self.tail.file = file;
         self.tail.length = length;
@@ -203,10 +204,12 @@ impl Writer {
             return Ok(());
         }
         self.write_head()?;
+        crash_point!("host.journal.forgotten");
         let Shared { disk, dir, .. } = &*self.shared;
         for first in gone {
             let path = segment::path(dir, first);
             disk.remove(&path).map_err(DiskError::of("remove", &path))?;
+            crash_point!("host.journal.pruned");
         }
         Ok(disk.sync_dir(dir).map_err(DiskError::of("sync", dir))?)
     }

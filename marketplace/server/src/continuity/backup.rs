@@ -7,12 +7,12 @@
 use std::fs::{File, Metadata};
 use std::io::{BufWriter, Write as _};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 use soma_capsule::{KeyPair, crash_point};
 use soma_policy::{Digest, Timestamp};
-use tempfile::{NamedTempFile, TempDir};
+use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 use super::archive::Writer;
@@ -21,6 +21,7 @@ use super::error::ContinuityError;
 use super::manifest::{Index, Line, Manifest};
 use super::plan::{Class, Places, Planned};
 use super::sealed::{self, Files};
+use super::staging::{BACKUP, Staging, parent};
 use super::verify::blocking;
 use crate::clock::Clock;
 use crate::config::ServerConfig;
@@ -75,8 +76,7 @@ pub async fn backup(
     let places = Places::of(request.home, request.config)?;
     let key = audit_key(&request.config.keys)?;
     let folder = parent(&target);
-    let staging = tempfile::Builder::new().prefix(".soma-backup-").tempdir_in(&folder);
-    let staging = staging.map_err(ContinuityError::disk("made", &folder))?;
+    let staging = Staging::make(BACKUP, &folder)?;
     stage_checkpoints(&places, &staging)?;
     let facts = stage_database(&places, &staging, clock.now()).await?;
     let passphrase = Zeroizing::new(request.passphrase.to_vec());
@@ -86,11 +86,6 @@ pub async fn backup(
         work.write(&target)
     })
     .await
-}
-
-fn parent(path: &Path) -> PathBuf {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    parent.map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
 
 /// What the database says of itself.
@@ -106,7 +101,7 @@ const DATABASE: &str = "database";
 const CHECKPOINTS: &str = "checkpoints";
 const HEAD: &str = "head";
 
-fn stage_checkpoints(places: &Places, staging: &TempDir) -> Result<(), ContinuityError> {
+fn stage_checkpoints(places: &Places, staging: &Staging) -> Result<(), ContinuityError> {
     stage(&places.checkpoints.under(&places.home), &staging.path().join(CHECKPOINTS))
 }
 
@@ -121,7 +116,7 @@ fn stage(from: &Path, to: &Path) -> Result<(), ContinuityError> {
 
 async fn stage_database(
     places: &Places,
-    staging: &TempDir,
+    staging: &Staging,
     at: Timestamp,
 ) -> Result<Facts, ContinuityError> {
     let copy = staging.path().join(DATABASE);
@@ -147,7 +142,7 @@ async fn stage_database(
 struct Work {
     places: Places,
     key: KeyPair,
-    staging: TempDir,
+    staging: Staging,
     facts: Facts,
     passphrase: Zeroizing<Vec<u8>>,
     cost: PasswordCost,

@@ -3,16 +3,15 @@
 //! A restored server gives numbers again that hosts have seen before. So its feed begins a new epoch, which
 //! the root key alone can sign: without that nothing is restored.
 
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Seek as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::json;
 use soma_capsule::crash_point;
 use soma_policy::feed::EpochRaise;
-use tempfile::TempDir;
 use zeroize::Zeroizing;
 
 use super::archive::{self, pass};
@@ -23,6 +22,7 @@ use super::error::ContinuityError;
 use super::manifest::Manifest;
 use super::moving::console_entry;
 use super::sealed::Files;
+use super::staging::{RESTORE, Staging, parent};
 use super::verify::{Checked, blocking, check, open, open_keys};
 use crate::audit::Act;
 use crate::clock::Clock;
@@ -34,7 +34,7 @@ use crate::store::PlatformScope;
 #[derive(Debug)]
 pub struct Restoring {
     manifest: Manifest,
-    folder: TempDir,
+    folder: Staging,
     home: PathBuf,
 }
 
@@ -55,16 +55,9 @@ pub async fn restore(
         let checked = check(&file)?;
         let keys = open_keys(&checked, &passphrase)?;
         file.rewind().map_err(ContinuityError::disk("read", &archive))?;
-        let beside = home.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let beside = beside.map_or_else(|| PathBuf::from("."), Path::to_owned);
-        // Nobody else enters it, now or when it has its name.
-        let closed = Permissions::from_mode(0o700);
-        let folder = tempfile::Builder::new()
-            .prefix(".soma-restore-")
-            .permissions(closed)
-            .tempdir_in(&beside);
-        let folder = folder.map_err(ContinuityError::disk("made", &beside))?;
+        let folder = Staging::make(RESTORE, &parent(&home))?;
         unpack(&file, &checked, &keys, folder.path())?;
+        crash_point!("server.restore.unpacked");
         Ok(Restoring { manifest: checked.manifest, folder, home })
     })
     .await
@@ -209,7 +202,7 @@ async fn begin(
     Ok(chains)
 }
 
-fn place(folder: &TempDir, home: &Path) -> Result<(), ContinuityError> {
+fn place(folder: &Staging, home: &Path) -> Result<(), ContinuityError> {
     sync_folders(folder.path())?;
     // A folder takes the place of an empty one, and of nothing else.
     match std::fs::rename(folder.path(), home) {
@@ -219,6 +212,6 @@ fn place(folder: &TempDir, home: &Path) -> Result<(), ContinuityError> {
         }
         Err(error) => return Err(ContinuityError::disk("named", home)(error)),
     }
-    let beside = home.parent().filter(|parent| !parent.as_os_str().is_empty());
-    sync_folder(beside.unwrap_or(Path::new(".")))
+    crash_point!("server.restore.placed");
+    sync_folder(&parent(home))
 }

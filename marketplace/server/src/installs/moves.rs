@@ -1,6 +1,6 @@
 //! What tenants do with installations: plan, install, change, upgrade, roll back, remove.
 
-use soma_capsule::Manifest;
+use soma_capsule::{Manifest, crash_point};
 use soma_market::Refusal;
 use soma_market::install::{
     Canary, Gate, InstallCommand, InstallMove, Installed, Plan, Update, consider,
@@ -179,7 +179,9 @@ impl Server {
         let plan = Box::new(planned.plan);
         let command = InstallCommand::Change { accepted, by, gate, hosts, plan, within };
         let step = row.it.apply(command, self.now())?;
-        keep(self, unit, who, row, step).await
+        let next = keep(self, unit, who, row, step).await?;
+        crash_point!("server.upgrade.kept");
+        Ok(next)
     }
 
     /// The revision before becomes active again, if it may.
@@ -200,7 +202,9 @@ impl Server {
         let ground = grounds.ground();
         let command = InstallCommand::Rollback { approved: &approved, by: Some(by), ground, hosts };
         let step = row.it.apply(command, self.now())?;
-        keep(self, unit, who, row, step).await
+        let next = keep(self, unit, who, row, step).await?;
+        crash_point!("server.rollback.kept");
+        Ok(next)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Payouts: asked for by authors, released by operators, recorded until the provider has the last word.
 
 use serde_json::json;
+use soma_capsule::crash_point;
 use soma_market::ledger::Account;
 use soma_market::payout::{Payout, PayoutCommand};
 use soma_market::{Refusal, Words};
@@ -40,6 +41,7 @@ impl Server {
         let detail = json!({ "amount": amount });
         unit.audit(&self.note(author, actor, Act::PayoutRequested, id, &detail)).await?;
         unit.change(&self.event(author, "payout-requested", id, &detail)).await?;
+        crash_point!("server.payout.requested");
         Ok(row)
     }
 
@@ -71,6 +73,7 @@ impl Server {
         let detail = json!({ "amount": amount, "state": state.as_str() });
         unit.audit(&self.note(author, actor, Act::PayoutMoved, id, &detail)).await?;
         unit.change(&self.event(author, "payout-moved", id, &detail)).await?;
+        crash_point!("server.payout.moved");
         Ok(PayoutRow { version: row.version + 1, ..row })
     }
 

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use rustls::crypto::aws_lc_rs::hpke::DH_KEM_X25519_HKDF_SHA256_AES_256;
 use rustls::crypto::hpke::{Hpke as _, HpkePublicKey};
 use serde_json::json;
+use soma_capsule::crash_point;
 use soma_policy::HostId;
 use soma_policy::feed::{HostRole, SealedSecret, SecretAsk, Secrets};
 
@@ -60,6 +61,9 @@ pub(crate) async fn send(
         secrets.push(sealed);
     }
     unit.commit().await?;
+    if !secrets.is_empty() {
+        crash_point!("server.secret.sent");
+    }
     server.bell.notify_one();
     Ok(Secrets { host: host.host, secrets })
 }

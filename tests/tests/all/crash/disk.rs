@@ -4,7 +4,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 use soma_tests::realm::hosts;
-use soma_tests::{Disk, Soma, TestHome, TestHost};
+use soma_tests::{Disk, Realm, Soma, TestHome, TestHost};
 
 use super::fleet::{Fleet, installed};
 use super::journal::Entries;
@@ -81,7 +81,7 @@ async fn a_host_on_a_disk_that_only_reads_does_not_start_and_starts_when_it_writ
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_whose_disk_is_full_refuses_loses_nothing_and_settles_when_there_is_room() {
     let Some(disk) = Disk::mount("24m").unwrap() else { return };
-    let base = installed().await;
+    let base = installed(Realm::found().await.unwrap()).await;
     let fleet = Fleet::start_on(&base, &disk).await;
     assert!(fleet.append().await);
     disk.fill().unwrap();
@@ -111,7 +111,7 @@ async fn a_server_whose_disk_is_full_refuses_loses_nothing_and_settles_when_ther
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_on_a_disk_that_only_reads_does_not_start_and_starts_when_it_writes_again() {
     let Some(disk) = Disk::mount("24m").unwrap() else { return };
-    let base = installed().await;
+    let base = installed(Realm::found().await.unwrap()).await;
     let mut realm = base.copy_onto(&disk).unwrap();
     disk.again("ro").unwrap();
     let Err(refused) = realm.server(None).await else {
@@ -128,7 +128,7 @@ async fn a_server_on_a_disk_that_only_reads_does_not_start_and_starts_when_it_wr
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_whose_disk_was_brought_back_from_a_copy_is_caught_and_nothing_is_paid_twice() {
-    let base = installed().await;
+    let base = installed(Realm::found().await.unwrap()).await;
     let fleet = Fleet::start(&base, None).await;
     assert!(fleet.append().await);
     // The copy is of a host that is at rest, as a careful person makes it.

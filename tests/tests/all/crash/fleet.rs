@@ -3,7 +3,8 @@
 
 use serde_json::{Value, json};
 use soma_tests::process::PATIENCE;
-use soma_tests::realm::{caller, installation, text};
+use soma_tests::realm::{installation, text};
+use soma_tests::tokens::caller;
 use soma_tests::{Disk, Plane, Realm, Soma, TestHost};
 
 use super::orders;
@@ -86,7 +87,7 @@ impl Fleet {
     }
 
     /// Waits for the death of one, and starts it again.
-    async fn again(self, who: Who) -> Self {
+    pub(crate) async fn again(self, who: Who) -> Self {
         let Self { realm, plane, host, local, operator, call } = self;
         let (plane, host) = match who {
             Who::Server => {
@@ -102,17 +103,37 @@ impl Fleet {
     }
 
     /// Installs the notes by name.
-    async fn install(&self, digest: &str) {
-        let route = "/v1/installations?id=notes";
+    pub(crate) async fn install(&self, digest: &str) {
+        self.install_as("notes", &installation(digest)).await;
+    }
+
+    /// Installs a file by a name of its own.
+    pub(crate) async fn install_as(&self, id: &str, file: &Value) {
+        let route = format!("/v1/installations?id={id}");
         let keyed = (self.local.as_str(), "install-1");
         // A server that dies on the way has the request's effect or not: it is asked again.
-        let _ = self.plane.once(route, keyed, &installation(digest)).await;
+        let _ = self.plane.once(&route, keyed, file).await;
     }
 
     /// Waits until the server says that the host runs it.
-    async fn active(&self) {
+    pub(crate) async fn active(&self) {
+        self.active_as("notes").await;
+    }
+
+    pub(crate) async fn active_as(&self, id: &str) -> Value {
         let active = |it: &Value| it["state"] == "active";
-        self.plane.until("/v1/installations/notes", &self.local, active).await.unwrap();
+        let route = format!("/v1/installations/{id}");
+        self.plane.until(&route, &self.local, active).await.unwrap()
+    }
+
+    /// Ends both in order; what they leave.
+    pub(crate) async fn rest(self) -> Realm {
+        let Self { realm, plane, host, .. } = self;
+        let (said, code) = host.stop().await.unwrap();
+        assert_eq!(code, Some(0), "{said}");
+        let (said, code) = plane.stop().await.unwrap();
+        assert_eq!(code, Some(0), "{said}");
+        realm
     }
 
     /// Appends a line as soon as the host takes it; false if the server or the host is gone.
@@ -186,8 +207,7 @@ async fn verified(realm: &Realm) -> Value {
 }
 
 /// A realm in which the notes are published.
-async fn published() -> (Realm, String) {
-    let mut base = Realm::found().await.unwrap();
+pub(crate) async fn published(mut base: Realm) -> (Realm, String) {
     let plane = base.server(None).await.unwrap();
     let digest = base.publish(&plane, "1.0.0").await.unwrap();
     plane.stop().await.unwrap();
@@ -195,21 +215,26 @@ async fn published() -> (Realm, String) {
 }
 
 /// A realm in which the host runs them.
-pub(crate) async fn installed() -> Realm {
-    let (base, digest) = published().await;
-    let fleet = Fleet::start(&base, None).await;
-    fleet.install(&digest).await;
-    fleet.active().await;
-    fleet.host.stop().await.unwrap();
-    fleet.plane.stop().await.unwrap();
-    fleet.realm
+pub(crate) async fn installed(base: Realm) -> Realm {
+    let (base, digest) = published(base).await;
+    installed_of(&base, &digest).await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn whoever_dies_between_a_call_and_the_ledger_the_ledger_is_what_was_metered() {
-    let base = installed().await;
-    for (who, point) in PATHS {
-        let fleet = Fleet::start(&base, Some((*who, point))).await;
+async fn installed_of(base: &Realm, digest: &str) -> Realm {
+    let fleet = Fleet::start(base, None).await;
+    fleet.install(digest).await;
+    fleet.active().await;
+    fleet.rest().await
+}
+
+async fn found() -> Realm {
+    Realm::found().await.unwrap()
+}
+
+/// Calls, a death on the way to the ledger, more calls: all of them are settled once.
+async fn settling(base: &Realm, paths: &[(Who, &'static str)]) {
+    for (who, point) in paths {
+        let fleet = Fleet::start(base, Some((*who, point))).await;
         let mut appended = 0;
         // Whoever is to die may do so before the first call: a lease comes ahead of need.
         while appended < CALLS && fleet.append().await {
@@ -226,14 +251,13 @@ async fn whoever_dies_between_a_call_and_the_ledger_the_ledger_is_what_was_meter
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn whoever_dies_while_an_installation_is_on_its_way_it_arrives() {
-    let (base, digest) = published().await;
-    for (who, point) in ARRIVING {
-        let fleet = Fleet::start(&base, Some((*who, point))).await;
-        fleet.install(&digest).await;
+/// A death while an installation is on its way: it arrives.
+async fn arriving(base: &Realm, digest: &str, paths: &[(Who, &'static str)]) {
+    for (who, point) in paths {
+        let fleet = Fleet::start(base, Some((*who, point))).await;
+        fleet.install(digest).await;
         let fleet = fleet.again(*who).await;
-        fleet.install(&digest).await;
+        fleet.install(digest).await;
         fleet.active().await;
         assert!(fleet.append().await);
         fleet.settled(1).await;
@@ -242,8 +266,30 @@ async fn whoever_dies_while_an_installation_is_on_its_way_it_arrives() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_dies_between_a_call_and_the_ledger_the_ledger_is_what_was_metered() {
+    settling(&installed(found().await).await, PATHS).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_dies_while_an_installation_is_on_its_way_it_arrives() {
+    let (base, digest) = published(found().await).await;
+    arriving(&base, &digest, ARRIVING).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_postgresql_too_a_server_that_dies_on_the_way_settles_and_activates_everything_once() {
+    let Some(base) = Realm::found_on_postgres().await.unwrap() else { return };
+    let of_server = |paths: &[(Who, &'static str)]| -> Vec<_> {
+        paths.iter().copied().filter(|(who, _)| *who == Who::Server).collect()
+    };
+    let (base, digest) = published(base).await;
+    arriving(&base, &digest, &of_server(ARRIVING)).await;
+    settling(&installed_of(&base, &digest).await, &of_server(PATHS)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_order_reaches_a_host_that_died_while_it_came() {
-    let (base, digest) = published().await;
+    let (base, digest) = published(found().await).await;
     for point in ["host.kill.taken", "host.kill.stored"] {
         let fleet = Fleet::start(&base, Some((Who::Host, point))).await;
         fleet.install(&digest).await;

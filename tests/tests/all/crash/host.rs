@@ -163,13 +163,13 @@ async fn a_request_that_went_out_before_the_host_died_is_never_sent_again() {
 }
 
 /// A home with one installation that keeps notes.
-async fn noted() -> TestHome {
+pub(super) async fn noted() -> TestHome {
     let home = TestHome::new().await.unwrap();
     home.install("kv-notes", "notes", &["--budget", "5.00 EUR/day"]).await.unwrap();
     home
 }
 
-fn fresh_call() -> String {
+pub(super) fn fresh_call() -> String {
     CallId::from_u128(SystemClock::new().fresh_id()).to_string()
 }
 
@@ -190,8 +190,17 @@ async fn append_as(host: &TestHost, call: &str) -> reqwest::Result<(u16, String)
     Ok((status, answer.text().await?))
 }
 
+/// Reads the names of all notes under a key of its own: a call that changes nothing.
+pub(super) async fn names_as(host: &TestHost, call: &str) -> reqwest::Result<u16> {
+    let route = "/v1/installations/notes/calls/names";
+    let request = host.request(reqwest::Method::POST, route).header("idempotency-key", call);
+    let answer = request.json(&json!({})).send().await?;
+    let status = answer.status().as_u16();
+    answer.bytes().await.map(|_| status)
+}
+
 /// The host once more, with a journal that is proven.
-async fn again(home: &TestHome) -> (TestHost, Entries) {
+pub(super) async fn again(home: &TestHome) -> (TestHost, Entries) {
     let host = TestHost::start(home).await.unwrap();
     let entries = Entries::of(home, &host).await;
     (host, entries)
@@ -209,7 +218,7 @@ async fn revision(host: &TestHost) -> Note {
 }
 
 /// The call is never run a second time, others are, and the day's spending is what the receipts say.
-async fn goes_on(home: &TestHome, host: TestHost, call: &str) {
+pub(super) async fn goes_on(home: &TestHome, host: TestHost, call: &str) {
     let (status, body) = append_as(&host, call).await.unwrap();
     assert_eq!(status, 409, "{body}");
     let fresh = fresh_call();

@@ -4,7 +4,9 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 use soma_tests::realm::{approve, installation, text};
-use soma_tests::{Plane, Postgres, Realm, Soma};
+use soma_tests::{Plane, Realm, Soma};
+
+use super::fleet::published;
 
 /// The points on the way to a published release, and whether it is published when the server starts again.
 const PUBLISHING: &[(&str, bool)] = &[
@@ -47,10 +49,8 @@ async fn a_submission_whose_files_were_kept_and_nothing_else_is_sent_again() {
     assert_sound(&plane, &operator).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_release_is_published_whole_or_not_at_all_and_approving_it_again_ends_the_same() {
-    let base = Realm::found().await.unwrap();
-    for (point, published) in PUBLISHING {
+async fn publishing(base: &Realm, points: &[(&str, bool)]) {
+    for (point, published) in points {
         let mut realm = base.copy().unwrap();
         let plane = realm.server(None).await.unwrap();
         let acme = realm.acme.enter(&plane, "acme").await.unwrap();
@@ -77,19 +77,14 @@ async fn a_release_is_published_whole_or_not_at_all_and_approving_it_again_ends_
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_installation_is_there_whole_or_not_at_all_and_asking_again_installs_it_once() {
-    let mut base = Realm::found().await.unwrap();
-    let plane = base.server(None).await.unwrap();
-    let digest = base.publish(&plane, "1.0.0").await.unwrap();
-    plane.stop().await.unwrap();
+async fn installing(base: &Realm, digest: &str) {
     for (point, installed) in [("server.install.kept", false), ("server.once.committed", true)] {
         let mut realm = base.copy().unwrap();
         let plane = realm.server(Some(point)).await.unwrap();
         let local = realm.operator.enter(&plane, "local").await.unwrap();
         let install = async |plane: &Plane| {
             let route = "/v1/installations?id=notes";
-            plane.once(route, (&local, "install-1"), &installation(&digest)).await
+            plane.once(route, (&local, "install-1"), &installation(digest)).await
         };
         let cut = install(&plane).await;
         assert!(cut.is_err(), "{cut:?}");
@@ -121,88 +116,7 @@ async fn a_signed_head_that_did_not_reach_its_file_is_written_by_the_next_start(
     assert_sound(&plane, &operator).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_schema_that_was_cut_off_between_two_steps_is_made_by_the_next_start() {
-    for step in 1..=6 {
-        let folder = tempfile::tempdir().unwrap();
-        let (home, port) = (folder.path().join("home"), soma_tests::plane::port().unwrap());
-        let point = format!("server.migration.step:{step}");
-        let cut = Plane::start(&home, port, Some(&point)).await;
-        assert!(cut.is_err(), "{point} is never reached");
-        let plane = Plane::start(&home, port, None).await.unwrap();
-        assert_eq!(plane.get("/ready", "").await.unwrap()["ready"], true);
-        let (said, code) = plane.stop().await.unwrap();
-        // Nobody was told the founding code before: it is told now.
-        assert!(code == Some(0) && said.contains("founding code"), "{said}");
-        println!("{point:<32} migrated");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_backup_that_was_cut_off_leaves_no_archive_and_the_next_one_is_whole() {
-    let base = Realm::found().await.unwrap();
-    let plane = base.server(None).await.unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let archive = folder.path().join("home.tar");
-    let soma = |point: Option<&str>| {
-        let soma = Soma::new(base.home()).unwrap();
-        let soma = point.into_iter().fold(soma, Soma::crash_at);
-        soma.env("SOMA_BACKUP_PASSWORD", "only for tests, long enough")
-    };
-    let cut = soma(Some("server.backup.packed")).args(["backup"]).args([&archive]);
-    assert_eq!(cut.finish().await.unwrap().code, -1);
-    assert!(!archive.exists());
-    soma(None).args(["backup"]).args([&archive]).succeed().await.unwrap();
-    soma(None).args(["backup", "verify"]).args([&archive]).succeed().await.unwrap();
-    plane.stop().await.unwrap();
-    println!("{:<32} repeated", "server.backup.packed");
-
-    // The same of a home that is brought back.
-    let back = folder.path().join("back");
-    let soma = |point: Option<&str>| {
-        let soma = Soma::new(&back).unwrap();
-        let soma = point.into_iter().fold(soma, Soma::crash_at);
-        soma.env("SOMA_BACKUP_PASSWORD", "only for tests, long enough").args(["restore"])
-    };
-    let cut = soma(Some("server.restore.begun")).args([&archive]).finish().await.unwrap();
-    assert_eq!((cut.code, back.exists()), (-1, false), "{cut:?}");
-    soma(None).args([&archive]).succeed().await.unwrap();
-    let plane = Plane::start(&back, soma_tests::plane::port().unwrap(), None).await.unwrap();
-    let operator = base.operator.clone().enter(&plane, "platform").await.unwrap();
-    assert_sound(&plane, &operator).await;
-    println!("{:<32} repeated", "server.restore.begun");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_move_between_databases_that_was_cut_off_counts_in_one_of_them_and_is_repeated() {
-    let Some(postgres) = Postgres::start().await.unwrap() else { return };
-    let base = Realm::found().await.unwrap();
-    for (database, point) in
-        [("postgres", "server.move.copied"), ("template1", "server.move.closed")]
-    {
-        let realm = base.copy().unwrap();
-        let soma = |point: Option<&str>| {
-            let soma = Soma::new(realm.home()).unwrap().args(["--output", "json", "db"]);
-            let soma = point.into_iter().fold(soma, Soma::crash_at);
-            soma.env("SOMA_DATABASE_OWNER_URL", postgres.address(database))
-        };
-        let cut = soma(Some(point)).args(["move"]).finish().await.unwrap();
-        assert_eq!(cut.code, -1, "{point}: {cut:?}");
-        let status = soma(None).args(["status"]).succeed().await.unwrap().json().unwrap();
-        println!("{point:<32} the file is closed: {}", status["closed"]);
-        assert_eq!(status["closed"], point == "server.move.closed", "{status}");
-        // The target has nothing yet: the same command does all of it.
-        let moved = soma(None).args(["move"]).succeed().await.unwrap().json().unwrap();
-        let rows = |table: &Value| table["rows"].as_u64().unwrap();
-        assert!(moved["tables"].as_array().unwrap().iter().map(rows).sum::<u64>() > 10, "{moved}");
-        let again = soma(None).args(["move"]).finish().await.unwrap();
-        assert_ne!(again.code, 0, "it is moved: {again:?}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_order_at_the_server_stands_if_it_was_committed_and_can_be_given_again_if_not() {
-    let base = Realm::found().await.unwrap();
+async fn ordering(base: &Realm) {
     for (point, stands) in [("server.kill.kept", false), ("server.kill.committed", true)] {
         let mut realm = base.copy().unwrap();
         let plane = realm.server(Some(point)).await.unwrap();
@@ -256,4 +170,29 @@ async fn a_host_whose_enrolment_was_answered_by_nobody_joins_with_the_next_token
         hosts["items"].as_array().unwrap().len()
     );
     assert_sound(&plane, &operator).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_is_published_whole_or_not_at_all_and_approving_it_again_ends_the_same() {
+    publishing(&Realm::found().await.unwrap(), PUBLISHING).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_installation_is_there_whole_or_not_at_all_and_asking_again_installs_it_once() {
+    let (base, digest) = published(Realm::found().await.unwrap()).await;
+    installing(&base, &digest).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_at_the_server_stands_if_it_was_committed_and_can_be_given_again_if_not() {
+    ordering(&Realm::found().await.unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_postgresql_too_what_was_asked_of_a_server_that_died_is_there_whole_or_not_at_all() {
+    let Some(base) = Realm::found_on_postgres().await.unwrap() else { return };
+    publishing(&base, PUBLISHING).await;
+    ordering(&base).await;
+    let (base, digest) = published(base).await;
+    installing(&base, &digest).await;
 }

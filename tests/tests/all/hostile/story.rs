@@ -6,7 +6,7 @@ mod flight;
 
 use serde_json::json;
 use soma_tests::TestHost;
-use soma_tests::host::mint_for;
+use soma_tests::tokens::mint_for;
 
 use super::judge::Got;
 use super::place::Place;

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use soma_capsule::crash_point;
 use soma_market::install::{Gate, InstallCommand};
 use soma_market::org::{Actor, Permission};
 use soma_policy::{Code, Digest, InstallationId, InstallationKey, InstallationSpec, Millis, OrgId};
@@ -182,7 +183,9 @@ async fn changed(
     let planned = server.plan_change(&mut work, &row.it, wish, &grounds).await?;
     let who = principal.subject.to_string();
     let next = server.change(&mut work, &by, &who, &row, planned, (how.plan, gate)).await?;
-    work.done(answer(&next, row.created, false)).await
+    let answer = work.done(answer(&next, row.created, false)).await?;
+    crash_point!("server.upgrade.committed");
+    Ok(answer)
 }
 
 /// The revision before becomes active again, after release, policy, kill orders and consent have passed again. A second
@@ -211,7 +214,9 @@ pub(in crate::edge) async fn roll_back(
     let row = seen_as(&mut work, &key, seen).await?;
     let who = principal.subject.to_string();
     let next = server.roll_back(&mut work, &by, &who, &row, &grounds).await?;
-    work.done(answer(&next, row.created, false)).await
+    let answer = work.done(answer(&next, row.created, false)).await?;
+    crash_point!("server.rollback.committed");
+    Ok(answer)
 }
 
 /// Gives up the revision that is at its gate; the active one was never touched.
