@@ -40,7 +40,13 @@ impl Bazaar {
         let home = TestHome::new().await?;
         std::fs::write(home.path().join("server.toml"), settings())?;
         database.prepare(home.path()).await?;
-        let up = database.tell(home.soma()?)?.args(["up", "--join", "--listen", "127.0.0.1:0"]);
+        let up = database.tell(home.soma()?)?.args([
+            "up",
+            "--join",
+            "--no-catalogue",
+            "--listen",
+            "127.0.0.1:0",
+        ]);
         let platform = Platform::start_by(home.path(), up).await?;
         let mut operator = Person::owner(&platform);
         operator.prove("platform").await?;

@@ -20,8 +20,7 @@ use crate::someone::Someone;
 use crate::{Database, Disk, Soma, TestHome, TestHost, guests};
 
 /// How the server is run: a person reviews, and tests ask more often than people.
-const SERVER: &str =
-    "[rates]\nlogin = 6000\npeer = 100000\norg = 100000\nuser = 100000\n[review]\npassport = false\n";
+const SERVER: &str = "[rates]\nlogin = 6000\npeer = 100000\norg = 100000\nuser = 100000\n[review]\npassport = false\n";
 /// The capsule that is published: notes that are kept by name, at a price.
 pub const CAPSULE: &str = "acme/notes";
 const PRICE: &str = "\n[price]\nper_call = \"0.0005 EUR\"\n";
