@@ -17,6 +17,7 @@ pub mod settle;
 
 // Releases and installations.
 pub mod diff;
+mod digested;
 pub mod finding;
 #[cfg(test)]
 mod fixture;
@@ -33,6 +34,7 @@ pub mod risk;
 mod step;
 mod words;
 
+pub use digested::Digested;
 pub use named::UnknownName;
 pub use refusal::Refusal;
 pub use step::Step;

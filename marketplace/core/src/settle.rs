@@ -19,11 +19,11 @@ use soma_policy::{CapsuleName, Code, HostId, Money, OrgId, Receipt, Timestamp};
 pub use check::{MeterDifference, recheck};
 pub use position::{Arrival, Batch, Entry, JournalCommand, JournalState, Position};
 
-use crate::Refusal;
 use crate::lease::Lease;
 use crate::ledger::{About, Posting, ReceiptKey};
 use crate::named::named;
 use crate::offer::{Asked, Offer, OfferStanding};
+use crate::{Digested, Refusal};
 
 /// All that a settlement depends on.
 #[derive(Debug, Clone, Copy)]
@@ -43,13 +43,13 @@ pub struct Case<'a> {
     /// The lease that it names.
     pub lease: &'a Lease,
     /// The offer that it names.
-    pub offer: &'a Offer,
+    pub offer: &'a Digested<Offer>,
     /// The receipt.
     pub receipt: &'a Receipt,
     /// What the installation has used of the offer.
     pub standing: OfferStanding,
     /// The terms of the lease.
-    pub terms: &'a Terms,
+    pub terms: &'a Digested<Terms>,
 }
 
 named! {
@@ -160,8 +160,8 @@ fn belongs(case: &Case<'_>) -> Result<(), Refusal> {
         (facts.org == own.org, "org"),
         (!direct || facts.environment == own.environment, "environment"),
         (!direct || facts.installation == own.id, "installation"),
-        (facts.offer == case.offer.digest()?, "offer"),
-        (case.terms.digest()? == lease.terms, "terms"),
+        (facts.offer == case.offer.sum(), "offer"),
+        (case.terms.sum() == lease.terms, "terms"),
     ];
     match checks.into_iter().find(|(holds, _)| !holds) {
         None => Ok(()),

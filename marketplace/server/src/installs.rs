@@ -13,5 +13,5 @@ mod rollout;
 mod settling;
 
 pub(crate) use effects::keep;
-pub(crate) use gates::note_settled;
+pub(crate) use gates::Notes;
 pub(crate) use moves::{ChangeWish, GateWish, Planned};

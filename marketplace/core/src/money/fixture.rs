@@ -6,6 +6,7 @@ use soma_policy::{
     InstallationKey, JournalId, LeaseId, Millis, Money, OrgId, Outcome, Receipt, Timestamp, Usage,
 };
 
+use crate::Digested;
 use crate::budget::{Amounts, Budget, Measure, Scope, Window};
 use crate::lease::{Lease, LeaseAsk};
 use crate::ledger::{BillingEvent, EventKind, Posting, ReceiptKey};
@@ -125,21 +126,27 @@ pub(crate) fn receipt(lease: &Lease, offer: &Offer, outcome: Outcome) -> Receipt
     }
 }
 
+/// With its digest.
+pub(crate) fn digested<T: serde::Serialize>(value: T) -> Digested<T> {
+    Digested::of(value).unwrap()
+}
+
 /// What a case borrows.
 pub(crate) struct Table {
     pub(crate) author: OrgId,
     pub(crate) capsule: CapsuleName,
     pub(crate) lease: Lease,
-    pub(crate) offer: Offer,
+    pub(crate) offer: Digested<Offer>,
     pub(crate) receipt: Receipt,
-    pub(crate) terms: Terms,
+    pub(crate) terms: Digested<Terms>,
 }
 
 impl Table {
     pub(crate) fn new(lease: Lease, offer: Offer, outcome: Outcome) -> Self {
         let receipt = receipt(&lease, &offer, outcome);
         let author = org("acme");
-        Self { author, capsule: capsule(), lease, offer, receipt, terms: terms() }
+        let (offer, terms) = (digested(offer), digested(terms()));
+        Self { author, capsule: capsule(), lease, offer, receipt, terms }
     }
 
     pub(crate) fn case(&self, seq: u64) -> Case<'_> {

@@ -4,7 +4,9 @@ use super::*;
 use crate::budget::Amounts;
 use crate::lease::LeaseCommand;
 use crate::ledger::{Account, TransferKind};
-use crate::money::fixture::{HOST, JOURNAL, NOON, Table, eur, key, lease, org, per_call, terms};
+use crate::money::fixture::{
+    HOST, JOURNAL, NOON, Table, digested, eur, key, lease, org, per_call, terms,
+};
 
 pub(crate) const OUTCOMES: [Outcome; 12] = [
     Outcome::Ok,
@@ -115,7 +117,7 @@ fn a_receipt_of_anothers_lease_offer_or_terms_is_refused() {
         ("org", |table| table.receipt.facts.org = org("cafe")),
         ("environment", |table| table.receipt.facts.environment = "staging".parse().unwrap()),
         ("installation", |table| table.receipt.facts.installation = "other".parse().unwrap()),
-        ("offer", |table| table.offer = per_call(1)),
+        ("offer", |table| table.offer = digested(per_call(1))),
         ("terms", |table| table.lease.terms = Digest::ZERO),
     ];
     for (what, edit) in edits {
@@ -175,8 +177,9 @@ fn a_receipt_that_cannot_be_priced_is_refused_and_can_be_written_off() {
         ..*table.terms.book()
     };
     let split = table.terms.split();
-    table.terms = Terms::new(book, table.terms.outcomes().clone(), split, Vec::new()).unwrap();
-    table.lease.terms = table.terms.digest().unwrap();
+    let terms = Terms::new(book, table.terms.outcomes().clone(), split, Vec::new()).unwrap();
+    table.terms = digested(terms);
+    table.lease.terms = table.terms.sum();
     let refused = settle(&table.case(1)).unwrap_err();
     assert_eq!((refused.code, quarantines(refused.code)), (Code::MoneyOverflow, true));
     let done = write_off(&table.case(1)).unwrap();

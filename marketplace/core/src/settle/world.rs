@@ -19,15 +19,15 @@ use soma_policy::{
     Timestamp,
 };
 
-use crate::Refusal;
 use crate::budget::{self, Amounts, Budget, Scope, Window};
 use crate::earnings::Earning;
 use crate::lease::Lease;
 use crate::ledger::{Balances, Cause, Posting, ReceiptKey};
-use crate::money::fixture::{NOON, budget, key, org, own_budget, per_call, terms};
+use crate::money::fixture::{NOON, budget, digested, key, org, own_budget, per_call, terms};
 use crate::offer::{Asked, Included, Offer};
 use crate::payout::Payout;
 use crate::settle::{Note, Position};
+use crate::{Digested, Refusal};
 
 use self::host::HostState;
 use self::ops::Op;
@@ -69,7 +69,7 @@ struct World {
     /// How often each place was settled.
     settlings: BTreeMap<ReceiptKey, u32>,
     taken: BTreeMap<(JournalId, u64), Digest>,
-    terms: Arc<Terms>,
+    terms: Arc<Digested<Terms>>,
 }
 
 impl World {
@@ -102,7 +102,7 @@ impl World {
             settled: BTreeMap::new(),
             settlings: BTreeMap::new(),
             taken: BTreeMap::new(),
-            terms: Arc::new(terms()),
+            terms: Arc::new(digested(terms())),
         }
     }
 

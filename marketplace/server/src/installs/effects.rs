@@ -84,13 +84,16 @@ async fn follow(
 ) -> Result<(), MarketError> {
     let record = next.record();
     let (key, org) = (&record.key, &record.key.org);
-    let mut counts = false;
+    // Whether a tenant took the capsule up (false) or gave it up (true).
+    let mut counts = None;
     for effect in effects {
         let (act, event, detail): (Act, &'static str, Value) = match effect {
             InstallEffect::Record(revision) => {
                 unit.insert_revision(key, revision).await?;
                 let first = revision.number == 1;
-                counts |= first;
+                if first {
+                    counts = Some(false);
+                }
                 let act = if first { Act::InstallationMade } else { Act::InstallationChanged };
                 let detail = json!({
                     "capsule": record.capsule, "digest": revision.spec.digest, "offer": revision.offer,
@@ -119,7 +122,7 @@ async fn follow(
                 (Act::InstallationSettled, "capsule.installed", detail)
             }
             InstallEffect::Gone => {
-                counts = true;
+                counts = Some(true);
                 let detail = json!({ "capsule": record.capsule });
                 (Act::InstallationRemoved, "capsule.removed", detail)
             }
@@ -127,8 +130,8 @@ async fn follow(
         unit.audit(&server.note(org, who, act, key, &detail)).await?;
         unit.change(&server.event(org, event, key, &detail)).await?;
     }
-    if counts {
-        unit.count_installs(&record.capsule).await?;
+    if let Some(removed) = counts {
+        unit.count_tenant(&record.capsule, key, removed).await?;
     }
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! Health gates: what hosts and receipts say of a candidate.
 //!
-//! [`note_settled`] is called once for each receipt, in the transaction that settles it: so what a gate counts is
-//! what the ledger has, never more and never twice.
+//! Each receipt is added to the [`Notes`] of the transaction that settles it, and they are kept with it: so what a gate
+//! counts is what the ledger has, never more and never twice. Many receipts of one revision cost as much as one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use soma_market::install::{Gate, GateResult, Tally, judge};
 use soma_policy::{CallFacts, HostId, InstallationKey, Outcome, Timestamp};
@@ -11,30 +11,70 @@ use soma_policy::{CallFacts, HostId, InstallationKey, Outcome, Timestamp};
 use crate::market::MarketError;
 use crate::store::{HostCheck, InstallationRow, PlatformUnit, StoreError};
 
-/// A receipt was settled: its tenant ran the capsule, and a gate may be counting.
-pub(crate) async fn note_settled(
+/// What was settled of each revision in one transaction.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    added: usize,
+    revisions: BTreeMap<(InstallationKey, u64), Noted>,
+}
+
+#[derive(Debug, Default)]
+struct Noted {
+    /// Its place in the order of last receipts.
+    last: usize,
+    /// When each call began, and how it ended.
+    calls: Vec<(Timestamp, Outcome)>,
+}
+
+impl Notes {
+    /// A receipt was settled: its tenant ran the capsule, and a gate may be counting.
+    pub(crate) fn add(&mut self, facts: &CallFacts, outcome: Outcome) {
+        let key = InstallationKey {
+            environment: facts.environment.clone(),
+            id: facts.installation.clone(),
+            org: facts.org.clone(),
+        };
+        self.added += 1;
+        let noted = self.revisions.entry((key, facts.revision)).or_default();
+        noted.last = self.added;
+        noted.calls.push((facts.started_at, outcome));
+    }
+
+    /// Keeps them; the version that ran last is noted last.
+    pub(crate) async fn keep(
+        self,
+        unit: &mut PlatformUnit,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut all: Vec<_> = self.revisions.into_iter().collect();
+        all.sort_by_key(|(_, noted)| noted.last);
+        for ((key, revision), noted) in all {
+            keep(unit, &key, revision, &noted.calls, at).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn keep(
     unit: &mut PlatformUnit,
-    facts: &CallFacts,
-    outcome: Outcome,
+    key: &InstallationKey,
+    number: u64,
+    calls: &[(Timestamp, Outcome)],
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    let key = InstallationKey {
-        environment: facts.environment.clone(),
-        id: facts.installation.clone(),
-        org: facts.org.clone(),
-    };
-    let Some(revision) = unit.revision(&key, facts.revision).await? else { return Ok(()) };
+    let Some(revision) = unit.revision(key, number).await? else { return Ok(()) };
     let version = revision.version.to_string();
-    unit.note_run(&key.org, &revision.spec.capsule, &version, at).await?;
-    let Some(row) = unit.installation(&key).await? else { return Ok(()) };
+    let count = u64::try_from(calls.len()).unwrap_or(u64::MAX);
+    unit.note_runs(&key.org, &revision.spec.capsule, (&version, count), at).await?;
+    let Some(row) = unit.installation(key).await? else { return Ok(()) };
     let record = row.it.record();
     let Some(candidate) = &record.candidate else { return Ok(()) };
-    let number = candidate.revision.number;
-    let concerns = facts.revision == number || facts.revision == record.active.number;
-    let since = facts.started_at >= candidate.revision.at;
-    let one = Tally::default().and(outcome);
-    if concerns && since && one != Tally::default() {
-        unit.count_at_gate(&key, number, facts.revision, one).await?;
+    let its = candidate.revision.number;
+    let concerns = number == its || number == record.active.number;
+    let since = calls.iter().filter(|(started, _)| *started >= candidate.revision.at);
+    let tally = since.fold(Tally::default(), |tally, (_, outcome)| tally.and(*outcome));
+    if concerns && tally != Tally::default() {
+        unit.count_at_gate(key, its, number, tally).await?;
     }
     Ok(())
 }

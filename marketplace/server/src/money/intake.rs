@@ -15,7 +15,7 @@ use soma_policy::{Code, Digest, HostId, JournalEntry};
 use super::MoneyError;
 use super::journal::{Owner, Record};
 use super::settling::{At, Batch, Done};
-use crate::installs::note_settled;
+use crate::installs::Notes;
 use crate::server::Server;
 use crate::store::{Counts, JournalRow, PlatformScope, PlatformUnit, StoreError};
 
@@ -48,13 +48,15 @@ impl Server {
             return ack(&before);
         }
         let at = At { host: pusher.host, journal: push.journal, now };
-        let mut taking = Taking { batch: Batch::new(at, book), row, refusal: None };
+        let mut taking =
+            Taking { batch: Batch::new(at, book), notes: Notes::default(), row, refusal: None };
         taking.take(&mut unit, &records).await?;
         if taking.row.position == before && taking.refusal.is_none() {
             return ack(&before);
         }
         taking.batch.write(&mut unit).await?;
-        let Taking { batch, row, refusal } = taking;
+        let Taking { batch, notes, row, refusal } = taking;
+        notes.keep(&mut unit, now).await?;
         let mut book = batch.book;
         if row.position != before {
             unit.move_journal(&before, &row, now).await?;
@@ -119,6 +121,7 @@ impl PlatformUnit {
 /// Records being taken.
 struct Taking {
     batch: Batch,
+    notes: Notes,
     row: JournalRow,
     refusal: Option<Refusal>,
 }
@@ -171,8 +174,7 @@ impl Taking {
                 if matches!(done, Ok(Done::Settled)) {
                     counts.receipts += 1;
                     // What ratings and health gates count is what the ledger has.
-                    let (facts, outcome) = (&receipt.facts, receipt.outcome);
-                    note_settled(unit, facts, outcome, self.batch.at.now).await?;
+                    self.notes.add(&receipt.facts, receipt.outcome);
                 }
                 done.map(drop)
             }

@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use soma_market::Refusal;
 use soma_market::budget::Window;
 use soma_market::earnings::{Earning, EarningCommand};
 use soma_market::ledger::ReceiptKey;
 use soma_market::offer::{Asked, OfferStanding};
 use soma_market::settle::{Case, Entry, Settlement, settle, write_off};
+use soma_market::{Digested, Refusal};
 use soma_policy::price::Terms;
 use soma_policy::{
     Code, Currency, Digest, HostId, InstallationKey, JournalId, LeaseId, Money, OrgId, Receipt,
@@ -19,7 +19,9 @@ use soma_policy::{
 };
 
 use super::MoneyError;
-use crate::store::{Book, LeaseRow, PlatformUnit, PricedRevision, SettledRow, StoreError};
+use crate::store::{
+    Book, LeaseRow, NewSettled, PlatformUnit, PricedRevision, SettledRows, StoreError,
+};
 
 /// Who settles what, and when.
 #[derive(Debug, Clone, Copy)]
@@ -37,11 +39,11 @@ pub(super) struct Batch {
     pub(super) at: At,
     pub(super) book: Book,
     leases: BTreeMap<LeaseId, Kept<LeaseRow>>,
-    terms: BTreeMap<Digest, Arc<Terms>>,
+    terms: BTreeMap<Digest, Arc<Digested<Terms>>>,
     revisions: BTreeMap<RevisionKey, Arc<PricedRevision>>,
     used: BTreeMap<UsedKey, Kept<u64>>,
     earnings: BTreeMap<(OrgId, Currency), Kept<Earning>>,
-    settled: Vec<SettledRow>,
+    settled: SettledRows,
 }
 
 /// What was read, and whether it is to be written.
@@ -78,7 +80,7 @@ impl Batch {
             revisions: BTreeMap::new(),
             used: BTreeMap::new(),
             earnings: BTreeMap::new(),
-            settled: Vec::new(),
+            settled: SettledRows::none(),
         }
     }
 
@@ -121,8 +123,8 @@ impl Batch {
         receipt: &Receipt,
         off: bool,
     ) -> Result<(), MoneyError> {
-        let lease = self.leased(receipt.facts.lease)?.clone();
-        let terms = self.read_terms(unit, lease.lease.terms).await?;
+        let lease = self.leased(receipt.facts.lease)?.lease.clone();
+        let terms = self.read_terms(unit, lease.terms).await?;
         let revision = self.read_revision(unit, receipt, off).await?;
         let used = self.read_used(unit, &revision, receipt).await?;
         let standing = OfferStanding { accepted_at: revision.accepted, included_used: used };
@@ -134,7 +136,7 @@ impl Batch {
             gate: revision.billed.is_none_or(|billed| started < billed),
             host: self.at.host,
             key: ReceiptKey { journal: self.at.journal, seq: frame.seq },
-            lease: &lease.lease,
+            lease: &lease,
             offer: &revision.offer,
             receipt,
             standing,
@@ -169,24 +171,23 @@ impl Batch {
             self.book.post(posting, None)?;
         }
         if done.included {
-            let key = used_key(revision, case.receipt)?;
+            let key = used_key(revision, case.receipt);
             let it = self.used.entry(key).or_insert(Kept::read(0));
             it.set(it.value.saturating_add(1));
         }
         if let Some(kept) = self.leases.get_mut(&case.lease.id) {
-            let row =
-                LeaseRow { lease: done.lease, seen: true, touched: now, ..kept.value.clone() };
-            kept.set(row);
+            (kept.value.lease, kept.changed) = (done.lease, true);
+            (kept.value.seen, kept.value.touched) = (true, now);
         }
-        self.settled.push(SettledRow {
+        self.settled.add(&NewSettled {
             key: case.key,
             hash: frame.hash,
-            org: case.lease.installation.org.clone(),
+            org: &case.lease.installation.org,
             lease: case.lease.id,
             terms: case.lease.terms,
-            notes: done.notes,
+            notes: &done.notes,
             asked,
-            receipt: case.receipt.clone(),
+            receipt: case.receipt,
             at: now,
         });
         Ok(())
@@ -224,14 +225,13 @@ impl Batch {
             && !kept.value.seen
             && kept.value.lease.host == self.at.host
         {
-            let row = LeaseRow { seen: true, ..kept.value.clone() };
-            kept.set(row);
+            (kept.value.seen, kept.changed) = (true, true);
         }
         Ok(())
     }
 
     /// Writes all of it, but not yet the book.
-    pub(super) async fn write(&mut self, unit: &mut PlatformUnit) -> Result<u64, MoneyError> {
+    pub(super) async fn write(&mut self, unit: &mut PlatformUnit) -> Result<(), MoneyError> {
         for kept in self.leases.values_mut().filter(|kept| kept.changed) {
             unit.update_lease(&kept.value).await?;
             kept.value.version += 1;
@@ -243,8 +243,7 @@ impl Batch {
         for ((key, offer, span), kept) in self.used.iter().filter(|(_, kept)| kept.changed) {
             unit.set_included_used(key, *offer, span, kept.value).await?;
         }
-        unit.insert_settled(&self.settled).await?;
-        Ok(u64::try_from(self.settled.len()).unwrap_or(u64::MAX))
+        Ok(unit.insert_settled(&self.settled).await?)
     }
 
     async fn read_lease(
@@ -269,12 +268,12 @@ impl Batch {
         &mut self,
         unit: &mut PlatformUnit,
         digest: Digest,
-    ) -> Result<Arc<Terms>, MoneyError> {
+    ) -> Result<Arc<Digested<Terms>>, MoneyError> {
         if let Some(terms) = self.terms.get(&digest) {
             return Ok(Arc::clone(terms));
         }
         let gone = StoreError::Corrupt { column: "terms", expected: "terms that are kept" };
-        let terms = Arc::new(unit.terms(digest).await?.ok_or(gone)?.terms);
+        let terms = Arc::new(Digested::of(unit.terms(digest).await?.ok_or(gone)?.terms)?);
         self.terms.insert(digest, Arc::clone(&terms));
         Ok(terms)
     }
@@ -308,11 +307,11 @@ impl Batch {
         unit: &mut PlatformUnit,
         revision: &PricedRevision,
         receipt: &Receipt,
-    ) -> Result<u64, MoneyError> {
+    ) -> Result<u64, StoreError> {
         if revision.offer.included().is_none() {
             return Ok(0);
         }
-        let key = used_key(revision, receipt)?;
+        let key = used_key(revision, receipt);
         if let Some(kept) = self.used.get(&key) {
             return Ok(kept.value);
         }
@@ -331,10 +330,10 @@ fn installation_of(receipt: &Receipt) -> InstallationKey {
     }
 }
 
-fn used_key(revision: &PricedRevision, receipt: &Receipt) -> Result<UsedKey, Refusal> {
+fn used_key(revision: &PricedRevision, receipt: &Receipt) -> UsedKey {
     let window = revision.offer.window(receipt.facts.started_at);
     let span = window.map_or_else(String::new, |window| window.to_string());
-    Ok((revision.key.clone(), revision.offer.digest()?, span))
+    (revision.key.clone(), revision.offer.sum(), span)
 }
 
 /// What the offer asked of the call: nothing of one at a gate, written off, or whose outcome asks nothing.
@@ -356,7 +355,7 @@ fn nobodys(receipt: &Receipt) -> Result<PricedRevision, MoneyError> {
         revision: receipt.facts.revision,
         capsule: capsule.map_err(wrong)?,
         author: org,
-        offer: soma_market::offer::Offer::free(),
+        offer: Digested::of(soma_market::offer::Offer::free())?,
         accepted: Timestamp(0),
         billed: None,
     })

@@ -3,7 +3,7 @@
 use soma_market::offer::Offer;
 use soma_market::rating::{Ran, Rating};
 use soma_market::release::CapsuleEntry;
-use soma_policy::{CapsuleName, Digest, Money, OrgId, PublisherName, Timestamp};
+use soma_policy::{CapsuleName, Digest, InstallationKey, Money, OrgId, PublisherName, Timestamp};
 
 use super::sql::{Row, binds, record_text, whole};
 use super::{PAGE_MAX, PlatformUnit, StoreError};
@@ -244,17 +244,20 @@ impl PlatformUnit {
         row.map(|row| row.time("made_ms")).transpose()
     }
 
-    /// One more settled call of a capsule by a tenant.
-    pub(crate) async fn note_run(
+    /// So many more settled calls of a capsule by a tenant, the last one of this version.
+    pub(crate) async fn note_runs(
         &mut self,
         org: &OrgId,
         capsule: &CapsuleName,
-        version: &str,
+        (version, calls): (&str, u64),
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let sql = "INSERT INTO capsule_runs (org, capsule, version, calls, last_ms) VALUES ($1, $2, $3, 1, $4) \
-                   ON CONFLICT (org, capsule) DO UPDATE SET calls = capsule_runs.calls + 1, version = excluded.version, last_ms = excluded.last_ms";
-        self.tx.run(sql, binds![org.as_str(), &capsule.to_string(), version, at]).await.map(drop)
+        let sql = "INSERT INTO capsule_runs (org, capsule, version, calls, last_ms) VALUES ($1, $2, $3, $4, $5) \
+                   ON CONFLICT (org, capsule) DO UPDATE SET calls = capsule_runs.calls + excluded.calls, version = excluded.version, last_ms = excluded.last_ms";
+        self.tx
+            .run(sql, binds![org.as_str(), &capsule.to_string(), version, whole(calls), at])
+            .await
+            .map(drop)
     }
 
     /// What is known of a tenant's use of a capsule.
@@ -299,10 +302,22 @@ impl PlatformUnit {
         self.tx.all(sql, binds).await?.iter().map(|row| row.record("record")).collect()
     }
 
-    /// Counts the tenants that have a capsule installed.
-    pub(crate) async fn count_installs(&mut self, capsule: &CapsuleName) -> Result<(), StoreError> {
-        let sql = "UPDATE capsules SET installs = (SELECT count(DISTINCT i.org) FROM installations i \
-                   WHERE i.capsule = $1 AND i.state <> 'removed') WHERE capsule = $1";
-        self.tx.run(sql, binds![&capsule.to_string()]).await.map(drop)
+    /// Counts the tenants that have a capsule installed, after one of them made or removed this installation of it.
+    pub(crate) async fn count_tenant(
+        &mut self,
+        capsule: &CapsuleName,
+        key: &InstallationKey,
+        removed: bool,
+    ) -> Result<(), StoreError> {
+        let capsule = capsule.to_string();
+        // Who comes second waits here, and its next statement sees the first one's installation.
+        let lock = "UPDATE capsules SET installs = installs WHERE capsule = $1";
+        self.tx.run(lock, binds![&capsule]).await?;
+        let sql = "UPDATE capsules SET installs = installs + $5 WHERE capsule = $1 AND NOT EXISTS ( \
+                   SELECT 1 FROM revisions r JOIN installations i ON i.org = r.org AND i.environment = r.environment AND i.installation = r.installation \
+                   WHERE r.org = $2 AND r.capsule = $1 AND i.state <> 'removed' AND NOT (i.environment = $3 AND i.installation = $4))";
+        let (org, environment, id) = (key.org.as_str(), key.environment.as_str(), key.id.as_str());
+        let by = if removed { -1_i64 } else { 1 };
+        self.tx.run(sql, binds![&capsule, org, environment, id, by]).await.map(drop)
     }
 }

@@ -6,7 +6,8 @@ use soma_market::offer::Asked;
 use soma_market::settle::{Note, Position};
 use soma_policy::{Digest, HostId, JournalId, LeaseId, Money, OrgId, Receipt, Timestamp};
 
-use super::sql::{Row, Sql, binds, whole};
+use super::many::{Kind, Rows, Table};
+use super::sql::{Row, binds, whole};
 use super::{PlatformUnit, StoreError};
 
 /// A journal as it stands.
@@ -32,14 +33,10 @@ pub(crate) struct Counts {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SettledRow {
     pub(crate) key: ReceiptKey,
-    pub(crate) hash: Digest,
-    pub(crate) org: OrgId,
-    pub(crate) lease: LeaseId,
     pub(crate) terms: Digest,
     pub(crate) notes: Vec<Note>,
     pub(crate) asked: Asked,
     pub(crate) receipt: Receipt,
-    pub(crate) at: Timestamp,
 }
 
 fn journal(row: &Row) -> Result<JournalRow, StoreError> {
@@ -77,40 +74,66 @@ fn settled(row: &Row) -> Result<SettledRow, StoreError> {
     let wrong = |column| StoreError::Corrupt { column, expected: "what was settled" };
     Ok(SettledRow {
         key: ReceiptKey { journal: row.parsed("journal")?, seq: row.count("seq")? },
-        hash: row.parsed("hash")?,
-        org: row.parsed("org")?,
-        lease: row.parsed("lease_id")?,
         terms: row.parsed("terms")?,
         notes: serde_json::from_str(&row.text("notes")?).map_err(|_| wrong("notes"))?,
         asked: asked(&row.text("asked")?).ok_or_else(|| wrong("asked"))?,
         receipt: serde_json::from_str(&row.text("receipt")?).map_err(|_| wrong("receipt"))?,
-        at: row.time("at_ms")?,
     })
 }
 
-const SETTLED: Sql = Sql::per(
-    "INSERT INTO settled (journal, seq, hash, org, lease_id, terms, notes, asked, receipt, at_ms) \
-     SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8, value->>9 FROM json_each($1)",
-    "INSERT INTO settled (journal, seq, hash, org, lease_id, terms, notes, asked, receipt, at_ms) \
-     SELECT e->>0, CAST(e->>1 AS BIGINT), e->>2, e->>3, e->>4, e->>5, e->>6, e->>7, e->>8, CAST(e->>9 AS BIGINT) \
-     FROM jsonb_array_elements(CAST($1 AS jsonb)) AS e",
-);
+static SETTLED: Table = Table {
+    name: "settled",
+    columns: &[
+        ("journal", Kind::Text),
+        ("seq", Kind::Int),
+        ("hash", Kind::Text),
+        ("org", Kind::Text),
+        ("lease_id", Kind::Text),
+        ("terms", Kind::Text),
+        ("notes", Kind::Text),
+        ("asked", Kind::Text),
+        ("receipt", Kind::Text),
+        ("at_ms", Kind::Int),
+    ],
+};
 
-impl SettledRow {
-    fn value(&self) -> Value {
-        let receipt = serde_json::to_string(&self.receipt).unwrap_or_default();
-        json!([
-            self.key.journal,
-            self.key.seq,
-            self.hash,
-            self.org,
-            self.lease,
-            self.terms,
-            serde_json::to_string(&self.notes).unwrap_or_default(),
-            asked_text(&self.asked),
-            receipt,
-            self.at.0,
-        ])
+/// A receipt that is being settled.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewSettled<'a> {
+    pub(crate) key: ReceiptKey,
+    pub(crate) hash: Digest,
+    pub(crate) org: &'a OrgId,
+    pub(crate) lease: LeaseId,
+    pub(crate) terms: Digest,
+    pub(crate) notes: &'a [Note],
+    pub(crate) asked: Asked,
+    pub(crate) receipt: &'a Receipt,
+    pub(crate) at: Timestamp,
+}
+
+/// Receipts that are settled in one transaction.
+#[derive(Debug)]
+pub(crate) struct SettledRows(Rows);
+
+impl SettledRows {
+    /// None yet.
+    pub(crate) const fn none() -> Self {
+        Self(Rows::into(&SETTLED))
+    }
+
+    pub(crate) fn add(&mut self, it: &NewSettled<'_>) {
+        self.0.add([
+            it.key.journal.to_string().into(),
+            whole(it.key.seq).into(),
+            it.hash.to_string().into(),
+            it.org.as_str().into(),
+            it.lease.to_string().into(),
+            it.terms.to_string().into(),
+            serde_json::to_string(it.notes).unwrap_or_default().into(),
+            asked_text(&it.asked).into(),
+            serde_json::to_string(it.receipt).unwrap_or_default().into(),
+            whole(it.at.0).into(),
+        ]);
     }
 }
 
@@ -201,12 +224,8 @@ impl PlatformUnit {
     }
 
     /// Writes what was settled: once per place.
-    pub(crate) async fn insert_settled(&mut self, rows: &[SettledRow]) -> Result<(), StoreError> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let values = Value::Array(rows.iter().map(SettledRow::value).collect()).to_string();
-        self.tx.run(SETTLED, binds![&values]).await.map(drop)
+    pub(crate) async fn insert_settled(&mut self, rows: &SettledRows) -> Result<(), StoreError> {
+        rows.0.insert(&mut self.tx).await
     }
 
     /// Hashes of what was settled from these places on.
@@ -227,7 +246,7 @@ impl PlatformUnit {
         after: (&str, u64),
         limit: u32,
     ) -> Result<Vec<SettledRow>, StoreError> {
-        let sql = "SELECT journal, seq, hash, org, lease_id, terms, notes, asked, receipt, at_ms FROM settled \
+        let sql = "SELECT journal, seq, terms, notes, asked, receipt FROM settled \
                    WHERE journal > $1 OR (journal = $1 AND seq > $2) ORDER BY journal, seq LIMIT $3";
         let rows = self.tx.all(sql, binds![after.0, whole(after.1), limit]).await?;
         rows.iter().map(settled).collect()

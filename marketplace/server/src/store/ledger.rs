@@ -4,6 +4,8 @@
 //! have one order and balances one truth. What is posted is gathered in memory and written at once. Which
 //! rows a cause has is soma-market's to say.
 
+mod tables;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -11,9 +13,12 @@ use soma_market::Refusal;
 use soma_market::ledger::{Account, Cause, Posting, Transfer, link, next_balance};
 use soma_policy::{Code, Currency, Digest, Money, OrgId, Timestamp};
 
-use super::sql::{Row, Sql, binds, whole};
+use super::many::Rows;
+use super::sql::{Row, binds, whole};
 use super::{PlatformUnit, StoreError};
 use crate::money::MoneyError;
+
+use tables::{POSTINGS, TRANSFERS};
 
 /// What is being posted in one transaction.
 pub(crate) struct Book {
@@ -21,8 +26,8 @@ pub(crate) struct Book {
     n: u64,
     head: Digest,
     platform: OrgId,
-    postings: Vec<Value>,
-    transfers: Vec<Value>,
+    postings: Rows,
+    transfers: Rows,
     moves: BTreeMap<(Account, Currency), Move>,
 }
 
@@ -52,33 +57,33 @@ impl Book {
         }
         let about = &posting.about;
         let key = about.installation.as_ref();
-        self.postings.push(json!([
-            self.n,
-            owner,
-            posting.cause.to_string(),
-            posting.currency,
-            posting.at.0,
-            about.org,
-            about.author,
-            about.capsule,
-            key.map(|key| &key.environment),
-            key.map(|key| &key.id),
-            posting.forced,
-            reverses.map(ToString::to_string),
-            self.head.to_string(),
-        ]));
-        for (place, row) in posting.transfers.iter().enumerate() {
-            self.transfers.push(json!([
-                self.n,
-                place,
-                owner,
-                row.id,
-                row.kind.as_str(),
-                row.debit.to_string(),
-                row.credit.to_string(),
-                row.amount,
-                row.reverses,
-            ]));
+        self.postings.add([
+            whole(self.n).into(),
+            owner.as_str().into(),
+            posting.cause.to_string().into(),
+            posting.currency.as_str().into(),
+            whole(posting.at.0).into(),
+            about.org.as_ref().map(ToString::to_string).into(),
+            about.author.as_ref().map(ToString::to_string).into(),
+            about.capsule.as_ref().map(ToString::to_string).into(),
+            key.map(|key| key.environment.to_string()).into(),
+            key.map(|key| key.id.to_string()).into(),
+            posting.forced.into(),
+            reverses.map(ToString::to_string).into(),
+            self.head.to_string().into(),
+        ]);
+        for (place, row) in (0_i64..).zip(&posting.transfers) {
+            self.transfers.add([
+                whole(self.n).into(),
+                place.into(),
+                owner.as_str().into(),
+                row.id.to_string().into(),
+                row.kind.as_str().into(),
+                row.debit.to_string().into(),
+                row.credit.to_string().into(),
+                row.amount.into(),
+                row.reverses.map(|id| id.to_string()).into(),
+            ]);
         }
         Ok(())
     }
@@ -115,20 +120,6 @@ pub(super) fn account(row: &Row) -> Result<AccountRow, StoreError> {
     })
 }
 
-const POSTINGS: Sql = Sql::per(
-    "INSERT INTO postings (n, org, cause, currency, at_ms, tenant, author, capsule, environment, installation, forced, reverses, hash) \
-     SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8, value->>9, value->>10, value->>11, value->>12 FROM json_each($1)",
-    "INSERT INTO postings (n, org, cause, currency, at_ms, tenant, author, capsule, environment, installation, forced, reverses, hash) \
-     SELECT CAST(e->>0 AS BIGINT), e->>1, e->>2, e->>3, CAST(e->>4 AS BIGINT), e->>5, e->>6, e->>7, e->>8, e->>9, CAST(e->>10 AS BOOLEAN), e->>11, e->>12 \
-     FROM jsonb_array_elements(CAST($1 AS jsonb)) AS e",
-);
-const TRANSFERS: Sql = Sql::per(
-    "INSERT INTO transfers (n, place, org, transfer_id, kind, debit, credit, amount, reverses) \
-     SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8 FROM json_each($1)",
-    "INSERT INTO transfers (n, place, org, transfer_id, kind, debit, credit, amount, reverses) \
-     SELECT CAST(e->>0 AS BIGINT), CAST(e->>1 AS BIGINT), e->>2, e->>3, e->>4, e->>5, e->>6, CAST(e->>7 AS BIGINT), e->>8 \
-     FROM jsonb_array_elements(CAST($1 AS jsonb)) AS e",
-);
 /// One row per transfer, with its posting.
 macro_rules! posted {
     ($rest:literal) => {
@@ -154,8 +145,8 @@ impl PlatformUnit {
             n,
             head: row.parsed("hash")?,
             platform: platform.clone(),
-            postings: Vec::new(),
-            transfers: Vec::new(),
+            postings: Rows::into(&POSTINGS),
+            transfers: Rows::into(&TRANSFERS),
             moves: BTreeMap::new(),
         })
     }
@@ -168,10 +159,8 @@ impl PlatformUnit {
         for ((account, currency), it) in &book.moves {
             self.move_balance(account, *currency, it, now).await?;
         }
-        let postings = Value::Array(book.postings).to_string();
-        self.tx.run(POSTINGS, binds![&postings]).await?;
-        let transfers = Value::Array(book.transfers).to_string();
-        self.tx.run(TRANSFERS, binds![&transfers]).await?;
+        book.postings.insert(&mut self.tx).await?;
+        book.transfers.insert(&mut self.tx).await?;
         let sql = "UPDATE ledger_head SET n = $2, hash = $3 WHERE singleton = 1 AND n = $1";
         let head = book.head.to_string();
         match self.tx.run(sql, binds![whole(book.first), whole(book.n), &head]).await? {
@@ -191,14 +180,16 @@ impl PlatformUnit {
             return Ok(());
         }
         let (name, currency_name) = (account.to_string(), currency.to_string());
+        let sql = "UPDATE accounts SET balance = balance + $3, updated_ms = $4 WHERE account = $1 AND currency = $2 \
+                   AND ($5 OR $3 >= 0 OR least IS NULL OR balance + $3 >= least)";
+        let moves = binds![&name, &currency_name, it.micros, now, it.forced];
+        if self.tx.run(sql, moves).await? == 1 {
+            return Ok(());
+        }
         let open = "INSERT INTO accounts (org, account, currency, balance, least, updated_ms) VALUES ($1, $2, $3, 0, $4, $5) \
                     ON CONFLICT (account, currency) DO NOTHING";
         let binds = binds![it.org.as_str(), &name, &currency_name, account.floor(), now];
-        self.tx.run(open, binds).await?;
-        let sql = "UPDATE accounts SET balance = balance + $3, updated_ms = $4 WHERE account = $1 AND currency = $2 \
-                   AND ($5 OR $3 >= 0 OR least IS NULL OR balance + $3 >= least)";
-        let binds = binds![&name, &currency_name, it.micros, now, it.forced];
-        if self.tx.run(sql, binds).await? == 1 {
+        if self.tx.run(open, binds).await? == 1 && self.tx.run(sql, moves).await? == 1 {
             return Ok(());
         }
         let balance = self.account(account, currency).await?;

@@ -1,5 +1,6 @@
 //! Terms: editions of what charges depend on, and by what the calls of each revision are settled.
 
+use soma_market::Digested;
 use soma_market::offer::Offer;
 use soma_policy::feed::Installed;
 use soma_policy::price::Terms;
@@ -27,7 +28,7 @@ pub(crate) struct PricedRevision {
     pub(crate) capsule: CapsuleName,
     /// The org that earns.
     pub(crate) author: OrgId,
-    pub(crate) offer: Offer,
+    pub(crate) offer: Digested<Offer>,
     /// When the org first accepted an offer of this capsule.
     pub(crate) accepted: Timestamp,
     /// Since when its calls are billed; none while it is at its health gate.
@@ -44,6 +45,10 @@ fn read(row: &Row) -> Result<TermsRow, StoreError> {
         put_by: row.text("put_by")?,
         created: row.time("created_ms")?,
     })
+}
+
+fn digested(offer: Offer) -> Result<Digested<Offer>, StoreError> {
+    Digested::of(offer).map_err(|refusal| StoreError::Refused(refusal.reason))
 }
 
 macro_rules! terms {
@@ -105,8 +110,8 @@ impl PlatformUnit {
                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (org, environment, installation, revision) \
                    DO UPDATE SET billed_ms = COALESCE(priced_revisions.billed_ms, $10)";
         let key = &it.key;
-        let digest = it.offer.digest().map_err(|refusal| StoreError::Refused(refusal.reason))?;
-        let offer = serde_json::to_string(&it.offer).unwrap_or_default();
+        let digest = it.offer.sum();
+        let offer = serde_json::to_string(&*it.offer).unwrap_or_default();
         self.tx
             .run(
                 sql,
@@ -167,7 +172,7 @@ impl PlatformUnit {
             revision: facts.revision,
             capsule,
             author,
-            offer,
+            offer: digested(offer)?,
             accepted: accepted.unwrap_or(revision.at),
             billed: (!gated).then_some(Timestamp(0)),
         }))
@@ -206,7 +211,7 @@ impl PlatformUnit {
             revision: facts.revision,
             capsule: row.parsed("capsule")?,
             author: row.parsed("author")?,
-            offer: serde_json::from_str(&row.text("offer")?).map_err(wrong)?,
+            offer: digested(serde_json::from_str(&row.text("offer")?).map_err(wrong)?)?,
             accepted: row.time("accepted_ms")?,
             billed: row.maybe_time("billed_ms")?,
         }))

@@ -10,7 +10,7 @@ use crate::budget::{Amounts, BudgetCommand, Scope};
 use crate::earnings::{Earning, EarningCommand, EarningState};
 use crate::lease::{LastEntry, Lease, LeaseAsk, LeaseCommand, grant};
 use crate::ledger::{Account, Cause, ReceiptKey, Reversal, ReversalKind, reverse};
-use crate::money::fixture::{BOOT, capsule, eur, key, org, top_up};
+use crate::money::fixture::{BOOT, capsule, digested, eur, key, org, top_up};
 use crate::offer::OfferStanding;
 use crate::payout::{Payout, PayoutCommand};
 use crate::settle::{
@@ -119,7 +119,7 @@ impl World {
             installation: key(INSTALLATIONS[installation]),
             lost_after: start_by.plus(Millis(3_600_000)),
             start_by,
-            terms: self.terms.digest()?,
+            terms: self.terms.sum(),
         };
         let granted = grant(ask, &self.chain(&key(INSTALLATIONS[installation])), self.now)?;
         self.post(granted.posting)?;
@@ -212,7 +212,7 @@ impl World {
 
     fn parts(&self, receipt: &soma_policy::Receipt) -> Parts {
         let lease = self.leases[&receipt.facts.lease].clone();
-        let offer = offer(&lease.installation);
+        let offer = digested(offer(&lease.installation));
         let (author, capsule, terms) = (author(), capsule(), self.terms.clone());
         Parts { author, capsule, lease, offer, receipt: receipt.clone(), terms }
     }
@@ -371,7 +371,7 @@ struct Parts {
     author: soma_policy::OrgId,
     capsule: soma_policy::CapsuleName,
     lease: Lease,
-    offer: crate::offer::Offer,
+    offer: crate::Digested<crate::offer::Offer>,
     receipt: soma_policy::Receipt,
-    terms: std::sync::Arc<soma_policy::price::Terms>,
+    terms: std::sync::Arc<crate::Digested<soma_policy::price::Terms>>,
 }

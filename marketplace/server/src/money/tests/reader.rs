@@ -45,6 +45,38 @@ fn a_journal_that_a_host_wrote_reads_whole_and_hangs_on_its_anchor() {
 }
 
 #[test]
+fn a_long_push_that_two_threads_read_is_judged_as_a_short_one() {
+    let mut host = Host::new(1);
+    let note = |n: u64| {
+        let usage = soma_policy::UptimeMark { at: soma_policy::Timestamp(n), uptime_ms: n };
+        JournalEntry::Uptime(usage)
+    };
+    for n in 0..150 {
+        host.write(&note(n));
+    }
+    host.sign();
+    let pusher = host.pusher();
+    let owner = Owner { journal: host.journal, host: host.host, key: &pusher.key };
+    let whole = owner.read(1, &host.records).unwrap();
+    assert_eq!(whole.len(), 151);
+    let halves = (owner.read(1, &host.records[..75]), owner.read(76, &host.records[75..]));
+    assert_eq!(whole, [halves.0.unwrap(), halves.1.unwrap()].concat());
+    // What is wrong is named by its place, in either half and where they meet; of two the first.
+    for (at, twice) in [(10, 11), (74, 75), (75, 76), (120, 121), (150, 151)] {
+        let mut records = host.records.clone();
+        records[at] = records[at - 1].clone();
+        assert_eq!(owner.read(1, &records), Err(RecordError::Number(twice, twice - 1)));
+    }
+    let mut other = Host::new(1);
+    other.write(&note(1_000));
+    for n in 1..150 {
+        other.write(&note(n));
+    }
+    let met = [&host.records[..75], &other.records[75..]].concat();
+    assert_eq!(owner.read(1, &met), Err(RecordError::Chain(76)));
+}
+
+#[test]
 fn no_byte_of_a_record_can_be_changed() {
     let key = key();
     let owner = owner(&key);

@@ -141,7 +141,7 @@ impl World {
             revision: 1,
             capsule: "acme/csv".parse().unwrap(),
             author: org("acme"),
-            offer,
+            offer: soma_market::Digested::of(offer).unwrap(),
             accepted: START,
             billed: Some(START),
         };

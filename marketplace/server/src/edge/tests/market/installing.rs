@@ -1,11 +1,12 @@
 //! From a plan to what every host runs, and back.
 
 use serde_json::json;
+use soma_market::install::Tally;
 use soma_policy::{CallFacts, Digest, Outcome};
 
 use super::stall::Stall;
 use crate::fixture::on_both_databases;
-use crate::installs::note_settled;
+use crate::installs::Notes;
 use crate::store::PlatformScope;
 
 fn granted() -> serde_json::Value {
@@ -43,6 +44,49 @@ on_both_databases! {
         assert_eq!(stall.events("capsule.installed").await, 1);
         let listed = stall.stage.get("/v1/capsules", &stall.globex.token).await.expect(200);
         assert_eq!(listed["items"][0]["installs"], 1);
+    }
+
+    async fn a_capsule_counts_each_tenant_once_until_its_last_installation_goes(database: TestDatabase) {
+        let stall = Stall::open(database).await;
+        let digest = stall.published(&Stall::plain("1.0.0")).await;
+        let initech = stall.stage.org(&stall.operator, "initech").await;
+        let counted = async || {
+            let page = stall.stage.get("/v1/capsules/acme/greeter", &stall.globex.token).await.expect(200);
+            page["capsule"]["installs"].as_u64().unwrap()
+        };
+        assert_eq!(counted().await, 0);
+        for (who, org, id, then) in [
+            (&stall.globex, "globex", "one", 1), (&stall.globex, "globex", "two", 1), (&initech, "initech", "one", 2),
+        ] {
+            let mut file = Stall::file(&digest, &json!({}));
+            file["tenant"] = json!(org);
+            stall.stage.post(&format!("/v1/installations?id={id}"), &who.token, &file).await.expect(201);
+            assert_eq!(counted().await, then, "{org}/{id} is made");
+        }
+        for (who, id, then) in [(&stall.globex, "one", 2), (&stall.globex, "two", 1), (&initech, "one", 0)] {
+            let path = format!("/v1/installations/{id}");
+            stall.stage.ask("DELETE", &path).token(&who.token).send().await.expect(200);
+            assert_eq!(counted().await, then, "{id} is removed");
+        }
+    }
+
+    async fn receipts_of_one_push_are_counted_together_at_the_gate(database: TestDatabase) {
+        let stall = Stall::open(database).await;
+        let digest = stall.published(&Stall::plain("1.0.0")).await;
+        stall.install(&Stall::file(&digest, &json!({}))).await.expect(201);
+        let server = &stall.stage.server;
+        let key = "globex/production/greeter".parse().unwrap();
+        let mut notes = Notes::default();
+        for outcome in [Outcome::Ok, Outcome::Ok, Outcome::Trapped] {
+            notes.add(&facts(&stall, 1), outcome);
+        }
+        // Of a revision that nobody installed nothing is known.
+        notes.add(&facts(&stall, 9), Outcome::Ok);
+        let mut unit = server.store.platform(PlatformScope::of("tests")).await.unwrap();
+        notes.keep(&mut unit, server.now()).await.unwrap();
+        let ran = unit.ran(&"globex".parse().unwrap(), &"acme/greeter".parse().unwrap()).await.unwrap().unwrap();
+        assert_eq!((ran.calls, ran.version.to_string()), (3, "1.0.0".to_owned()));
+        assert_eq!(unit.tally(&key, 2, 1).await.unwrap(), Tally::default(), "there is no gate");
     }
 
     async fn a_host_that_is_gone_is_not_waited_for(database: TestDatabase) {
@@ -178,14 +222,19 @@ on_both_databases! {
 /// A settled call of a revision of `globex/production/greeter`.
 async fn settle(stall: &Stall, revision: u64, outcome: Outcome) {
     let server = &stall.stage.server;
-    let facts: CallFacts = serde_json::from_value(json!({
+    let mut unit = server.store.platform(PlatformScope::of("tests")).await.unwrap();
+    let mut notes = Notes::default();
+    notes.add(&facts(stall, revision), outcome);
+    notes.keep(&mut unit, server.now()).await.unwrap();
+    unit.commit().await.unwrap();
+}
+
+fn facts(stall: &Stall, revision: u64) -> CallFacts {
+    serde_json::from_value(json!({
         "call": "00000000000000000000000001", "digest": Digest::ZERO, "environment": "production",
         "feed": { "epoch": "0", "n": "0" }, "function": "greet", "grants": Digest::ZERO, "installation": "greeter",
         "lease": "00000000000000000000000001", "offer": Digest::ZERO, "org": "globex", "policy": Digest::ZERO,
-        "revision": revision.to_string(), "root": "00000000000000000000000001", "started_at": server.now(),
+        "revision": revision.to_string(), "root": "00000000000000000000000001", "started_at": stall.stage.server.now(),
     }))
-    .unwrap();
-    let mut unit = server.store.platform(PlatformScope::of("tests")).await.unwrap();
-    note_settled(&mut unit, &facts, outcome, server.now()).await.unwrap();
-    unit.commit().await.unwrap();
+    .unwrap()
 }
