@@ -10,7 +10,7 @@ use crate::running::Running;
 use crate::{Soma, TestHome};
 
 /// A test logs in and asks more often in a second than people do in a minute.
-pub const RATES: &str = "[rates]\nlogin = 6000\npeer = 100000\norg = 100000\n";
+pub const RATES: &str = "[rates]\nlogin = 6000\npeer = 100000\norg = 100000\nuser = 100000\n";
 
 /// Who does not tell of the catalogue does not want to wait for it.
 const NO_CATALOGUE: &str = "--no-catalogue";

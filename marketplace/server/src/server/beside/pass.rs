@@ -61,6 +61,7 @@ impl Server {
             acr: Assurance::Aal1,
             authenticated: None,
             credential: ACTOR.to_owned(),
+            whole: false,
             seconds: SECONDS,
         })?;
         let detail = json!({ "beside": true, "user": user });
