@@ -76,4 +76,33 @@ pub mod decimal {
             _ => Err(de::Error::custom(format_args!("`{text}` is not a decimal integer"))),
         }
     }
+
+    /// The same for a number that may be left out. Such a field has `default` and is skipped where there is none.
+    pub mod maybe {
+        use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+        #[derive(Serialize, Deserialize)]
+        struct Number(#[serde(with = "super")] u64);
+
+        /// Writes the number as a decimal string.
+        ///
+        /// # Errors
+        /// Only those of the serializer.
+        pub fn serialize<S: Serializer>(
+            value: &Option<u64>,
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            value.map(Number).serialize(serializer)
+        }
+
+        /// Reads a canonical decimal string, or nothing.
+        ///
+        /// # Errors
+        /// As of the number alone.
+        pub fn deserialize<'de, D: Deserializer<'de>>(
+            deserializer: D,
+        ) -> Result<Option<u64>, D::Error> {
+            Ok(Option::<Number>::deserialize(deserializer)?.map(|it| it.0))
+        }
+    }
 }

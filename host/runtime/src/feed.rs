@@ -37,6 +37,7 @@ pub use error::FeedError;
 pub(crate) use following::Feed;
 pub use following::FeedStatus;
 pub(crate) use held::Held;
+pub(crate) use proof::nonce;
 pub(crate) use signed::Signed;
 use soma_policy::feed::HostRole;
 

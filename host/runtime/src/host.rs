@@ -18,8 +18,8 @@ use crate::admission::Admission;
 use crate::calls::Calls;
 use crate::clock::Clock;
 use crate::component::Components;
+use crate::feed::Feed;
 use crate::feed::secrets::FeedSecrets;
-use crate::feed::{Feed, FeedClient};
 use crate::home::{Configuration, Home, Server, Settings};
 use crate::installations::Snapshot;
 use crate::journal::Journal;
@@ -101,7 +101,6 @@ pub struct Host {
     /// Whether a checkpoint of the journal is being made.
     checkpointing: Arc<AtomicBool>,
     served: FunctionName,
-    client: Option<Arc<FeedClient>>,
     /// Values that the server sent, if there is one.
     feed_secrets: Option<Arc<FeedSecrets>>,
     feed: Option<Arc<Feed>>,
@@ -202,12 +201,6 @@ impl Host {
     /// Values that the server sent: whoever applies the feed says which are wanted.
     pub(crate) fn feed_secrets(&self) -> Option<&Arc<FeedSecrets>> {
         self.feed_secrets.as_ref()
-    }
-
-    /// The way to the server, if there is one: for leases, secrets and the journal.
-    #[must_use]
-    pub fn feed_client(&self) -> Option<&Arc<FeedClient>> {
-        self.client.as_ref()
     }
 
     pub(crate) fn components(&self) -> &Components {

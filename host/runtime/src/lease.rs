@@ -39,6 +39,8 @@ use served::{Cost, Need, Served};
 
 pub use replay::{LeaseReplay, MovedToday};
 pub use reservation::Reservation;
+#[cfg(test)]
+pub(crate) use served::with_bytes;
 pub use served::{Billing, Holder};
 
 /// What a call asks of its installation's lease.

@@ -12,7 +12,7 @@
 mod tests;
 
 use soma_policy::feed::{JournalAck, JournalPush};
-use soma_policy::{Code, Digest, JournalId};
+use soma_policy::{Code, Digest, HostId, JournalId};
 
 use crate::journal::{Journal, JournalError};
 
@@ -28,6 +28,9 @@ pub(crate) enum PushError {
     /// The answer is about another journal, or names no place.
     #[error("the server's answer is about journal {0}, or names no place in it")]
     Unfit(JournalId),
+    /// The answer is another host's, or to another request.
+    #[error("the server's answer is to host {0}, or to another request")]
+    Foreign(HostId),
     /// The server has taken more than this journal holds.
     #[error(
         "the server wants record {next} and the journal ends with {last}: this disk is an older copy"
@@ -56,6 +59,7 @@ impl PushError {
     pub(crate) const fn code(&self) -> Code {
         match self {
             Self::Journal(error) => error.code(),
+            Self::Foreign(_) => Code::EnvelopeMalformed,
             Self::Unfit(_) | Self::Ahead { .. } | Self::Forked(_) => Code::JournalForked,
             Self::Gone { .. } => Code::EntriesMissing,
         }
@@ -93,7 +97,7 @@ impl Push {
         let Some(next) = self.next else {
             // Beyond the end and empty: it only asks for the place.
             let from = last.saturating_add(1);
-            return Ok(Some(JournalPush { from, journal: name, records: Vec::new() }));
+            return Ok(Some(asking(name, from, Vec::new())));
         };
         if next > last {
             return Ok(None);
@@ -103,7 +107,7 @@ impl Push {
             error => error.into(),
         })?;
         let records = page.records.into_iter().map(|line| line.record).collect();
-        Ok(Some(JournalPush { from: next, journal: name, records }))
+        Ok(Some(asking(name, next, records)))
     }
 
     /// Takes the server's answer.
@@ -114,6 +118,9 @@ impl Push {
         ack: &JournalAck,
     ) -> Result<Progress, PushError> {
         let (next, last) = (ack.next, last(journal));
+        if ack.host != journal.host() || ack.nonce != sent.nonce {
+            return Err(PushError::Foreign(ack.host));
+        }
         if ack.journal != journal.id() || next == 0 {
             return Err(PushError::Unfit(ack.journal));
         }
@@ -122,6 +129,8 @@ impl Push {
         }
         let before = next.saturating_sub(1);
         if hash_of(journal, sent, before)?.is_some_and(|hash| hash != ack.hash) {
+            // What follows goes up all the same: the server sees that it does not follow what it took, and tells.
+            self.next = (next <= last).then_some(next);
             return Err(PushError::Forked(before));
         }
         let stays = self.next == Some(next) && !sent.records.is_empty();
@@ -134,6 +143,11 @@ impl Push {
     pub(crate) const fn smaller(&mut self) {
         self.records = if self.records > 1 { self.records / 2 } else { 1 };
     }
+}
+
+/// A request whose nonce is drawn when it is sent.
+fn asking(journal: JournalId, from: u64, records: Vec<String>) -> JournalPush {
+    JournalPush { from, journal, nonce: String::new(), records }
 }
 
 /// The hash of a record; none for what is not kept any more, and of the place before the first.

@@ -14,4 +14,4 @@ mod proof;
 mod tests;
 
 pub(crate) use nonces::Nonces;
-pub(crate) use proof::{HostError, HostPrincipal};
+pub(crate) use proof::{HostError, HostPrincipal, is_nonce};

@@ -17,10 +17,10 @@ pub use crate::id::SecretName;
 pub struct HostLease {
     /// The run of the host that may start calls on it.
     pub boot: BootId,
-    /// Bytes by outbound HTTP, both ways.
-    #[serde(with = "decimal")]
-    #[schemars(with = "String")]
-    pub bytes: u64,
+    /// Bytes by outbound HTTP, both ways, that its calls may move together; none where nothing is granted that moves any.
+    #[serde(default, with = "decimal::maybe", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub bytes: Option<u64>,
     /// The UTC day that it belongs to, by the server's clock: days since 1970-01-01.
     #[serde(with = "decimal")]
     #[schemars(with = "String")]
@@ -140,20 +140,26 @@ pub struct JournalPush {
     pub from: u64,
     /// The journal.
     pub journal: JournalId,
+    /// Drawn for this request; the answer is over it. 16 to 64 characters of base64url.
+    pub nonce: String,
     /// The records as they lie in the journal, heads included.
     pub records: Vec<String>,
 }
 
-/// How far the server has taken a journal.
+/// How far the server has taken a journal, signed by the feed key: what was taken a host may prune.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JournalAck {
     /// The hash of the last record that it took; zero before the first.
     pub hash: Digest,
+    /// For whom.
+    pub host: HostId,
     /// The journal.
     pub journal: JournalId,
     /// The number of the next record that it wants.
     #[serde(with = "decimal")]
     #[schemars(with = "String")]
     pub next: u64,
+    /// Of the host's request.
+    pub nonce: String,
 }

@@ -24,6 +24,8 @@ pub mod kind {
     pub const PROOF: &str = "host-proof";
     /// [`crate::feed::LeaseAnswer`].
     pub const LEASES: &str = "host-leases";
+    /// [`crate::feed::JournalAck`].
+    pub const ACK: &str = "journal-ack";
     /// [`crate::feed::Passport`], signed by a review host.
     pub const PASSPORT: &str = "conformance-passport";
     /// [`crate::feed::Secrets`].

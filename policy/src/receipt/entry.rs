@@ -130,10 +130,10 @@ impl LeaseEvent {
 pub struct LeaseGiven {
     /// The run of the host that may start calls on it.
     pub boot: BootId,
-    /// Bytes by outbound HTTP, both ways.
-    #[serde(with = "decimal")]
-    #[schemars(with = "String")]
-    pub bytes: u64,
+    /// Bytes by outbound HTTP, both ways, that its calls may move together; none where nothing is granted that moves any.
+    #[serde(default, with = "decimal::maybe", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub bytes: Option<u64>,
     /// No call starts on it from then on.
     pub start_by: Timestamp,
     /// The terms by which its calls are charged.

@@ -91,7 +91,7 @@ fn entries() -> Vec<JournalEntry> {
             event: LeaseEvent::Closing,
             given: Some(LeaseGiven {
                 boot,
-                bytes: u64::MAX,
+                bytes: Some(u64::MAX),
                 start_by: at,
                 terms: Digest::of(b"terms"),
             }),

@@ -141,6 +141,7 @@ impl Hooks {
             per_day: rule.per_day,
             day: self.client.days.of(key, self.client.clock.now()),
             used: tap::Used::default(),
+            lease: Arc::clone(self.gate.reservation()),
             gone: Arc::clone(&self.gone),
         });
         self.entries.push(Arc::clone(&entry));

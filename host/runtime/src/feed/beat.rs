@@ -54,6 +54,10 @@ async fn once(host: &Arc<Host>, feed: &Feed) -> Result<(), FeedError> {
     };
     let answer = feed.client.send(request).await.map_err(forked);
     let beat = answer.and_then(|bytes| feed.signed.heartbeat(&bytes, feed.host, &nonce));
+    // A feed that contradicts what was applied is told after the report was judged.
+    if matches!(beat, Ok(_) | Err(FeedError::Forked(_))) {
+        feed.heard();
+    }
     let beat = beat.inspect_err(|_| feed.found.lock().checks.extend(report.checks))?;
     must_follow(&applied, &beat.head)?;
     feed.fresh.heard(sent, beat.head, &feed.applied().head);

@@ -27,6 +27,8 @@ pub(crate) struct Feed {
     pub(super) reader: Mutex<Reader>,
     applied: watch::Sender<Arc<Held>>,
     pub(super) fresh: Freshness,
+    /// Whether the server has judged a report of this run.
+    reported: watch::Sender<bool>,
     /// Rings when there is something to report at once.
     pub(super) report: Notify,
     /// Rings when there may be kill documents or receipts to pass upward.
@@ -87,6 +89,7 @@ impl Feed {
             reader: Mutex::new(Reader { disk, held: Arc::clone(&held), known }),
             applied: watch::Sender::new(held),
             fresh: Freshness::default(),
+            reported: watch::Sender::new(false),
             report: Notify::new(),
             kills: Notify::new(),
             passed: Mutex::new(Passed::load(&folder)?),
@@ -140,6 +143,18 @@ impl Feed {
     /// Whether installations of this class may start and run.
     pub(crate) fn covers(&self, class: RiskClass, now: std::time::Duration) -> bool {
         self.fresh.covers(class, now)
+    }
+
+    /// The server has judged a report of this run.
+    pub(super) fn heard(&self) {
+        self.reported.send_replace(true);
+    }
+
+    /// Waits until the server has judged a report of this run. Before that it gives no leases; and no record goes up,
+    /// so that it can tell by the first report whether this journal holds what it has taken of it.
+    pub(crate) async fn reported(&self) {
+        // INVARIANT: the sender is this feed's own.
+        let _ = self.reported.subscribe().wait_for(|heard| *heard).await;
     }
 
     /// There may be something to pass upward.

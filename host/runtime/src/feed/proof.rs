@@ -42,7 +42,7 @@ impl Signer {
 }
 
 /// 16 random bytes in base64url.
-pub(super) fn nonce() -> Result<String, FeedError> {
+pub(crate) fn nonce() -> Result<String, FeedError> {
     let mut bytes = [0_u8; 16];
     getrandom::fill(&mut bytes).map_err(FeedError::system("randomness"))?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))

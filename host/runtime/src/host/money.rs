@@ -12,7 +12,7 @@ use soma_policy::feed::{HostRole, JournalAck, JournalPush, LeaseAnswer, LeaseWis
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::Host;
-use crate::feed::{FeedClient, FeedError};
+use crate::feed::{Feed, FeedClient, FeedError, nonce};
 use crate::journal::{Journal, JournalError};
 use crate::push::{Progress, Push, PushError};
 
@@ -27,13 +27,13 @@ const GATHER: Duration = Duration::from_millis(200);
 
 /// Starts the loops; they end with the host.
 pub(super) fn start(host: &Arc<Host>) {
-    let Some(client) = host.feed_client() else { return };
+    let Some(feed) = host.feed() else { return };
     // What reviews or hands calls on has no tenants.
-    if client.server().role != HostRole::Host {
+    if feed.role() != HostRole::Host {
         return;
     }
-    host.control().spawn(leases(Arc::downgrade(host), Arc::clone(client)));
-    host.control().spawn(journal(Arc::downgrade(host), Arc::clone(client)));
+    host.control().spawn(leases(Arc::downgrade(host), Arc::clone(feed)));
+    host.control().spawn(journal(Arc::downgrade(host), Arc::clone(feed)));
 }
 
 /// How long to wait after failures: a second, doubled up to half a minute.
@@ -48,7 +48,9 @@ impl Pace {
     }
 }
 
-async fn leases(host: Weak<Host>, client: Arc<FeedClient>) {
+async fn leases(host: Weak<Host>, feed: Arc<Feed>) {
+    feed.reported().await;
+    let client = feed.client();
     let Some(bell) = host.upgrade().and_then(|host| host.leases.bell()) else { return };
     let (mut pace, mut polled) = (Pace::default(), None::<Instant>);
     loop {
@@ -62,7 +64,7 @@ async fn leases(host: Weak<Host>, client: Arc<FeedClient>) {
             Ok(None) => return,
             Ok(Some(asked)) if due || !(asked.wishes.is_empty() && asked.closes.is_empty()) => {
                 polled = Some(began);
-                let answer = ask(&client, &asked).await;
+                let answer = ask(client, &asked).await;
                 let Some(host) = host.upgrade() else { return };
                 match answer {
                     // What it asks back may be closed at once.
@@ -142,12 +144,14 @@ enum Sent {
     Over,
 }
 
-async fn journal(host: Weak<Host>, client: Arc<FeedClient>) {
+async fn journal(host: Weak<Host>, feed: Arc<Feed>) {
+    feed.reported().await;
+    let client = feed.client();
     let Some(mut durable) = host.upgrade().map(|host| host.journal.durable()) else { return };
     let (mut push, mut pace) = (Push::default(), Pace::default());
     loop {
         durable.mark_unchanged();
-        match round(&mut push, &host, &client).await {
+        match round(&mut push, &host, client).await {
             Ok(Sent::Over) => return,
             Ok(Sent::More) => {
                 pace = Pace::default();
@@ -195,7 +199,8 @@ async fn round(push: &mut Push, host: &Weak<Host>, client: &FeedClient) -> Resul
         return Ok(Sent::Over);
     };
     *push = back;
-    let Some(sent) = due? else { return Ok(Sent::Nothing) };
+    let Some(mut sent) = due? else { return Ok(Sent::Nothing) };
+    sent.nonce = nonce()?;
     let ack = match send(client, &sent).await {
         Err(error) if error.status() == Some(413) => {
             push.smaller();
@@ -222,7 +227,8 @@ async fn send(client: &FeedClient, push: &JournalPush) -> Result<JournalAck, Fee
     if !push.records.is_empty() {
         crash_point!("host.push.taken");
     }
-    serde_json::from_slice(&answer).map_err(|error| FeedError::Unfit(error.to_string()))
+    // What it says is taken may be pruned here: nobody but the server may say so.
+    client.read(kind::ACK, &answer)
 }
 
 /// Works on the journal's files on a thread that may wait, and lets the journal go afterwards. `None` when the

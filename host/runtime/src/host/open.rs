@@ -132,7 +132,6 @@ impl Host {
             push_fault: arc_swap::ArcSwapOption::default(),
             checkpointing: Arc::default(),
             served,
-            client: feed.as_ref().map(|feed| Arc::clone(feed.client())),
             feed,
             feed_secrets: kept,
             guests,

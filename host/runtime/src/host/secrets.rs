@@ -18,8 +18,8 @@ use crate::home::{Home, HomeError, SecretScope, SecretStore};
 
 /// Begins to follow what is wanted, on the control threads.
 pub(super) fn start(host: &Host) {
-    if let (Some(kept), Some(client)) = (&host.feed_secrets, &host.client) {
-        host.control().spawn(follow(Arc::downgrade(kept), Arc::clone(client)));
+    if let (Some(kept), Some(feed)) = (&host.feed_secrets, host.feed()) {
+        host.control().spawn(follow(Arc::downgrade(kept), Arc::clone(feed.client())));
     }
 }
 

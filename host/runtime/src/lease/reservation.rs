@@ -63,6 +63,17 @@ impl Reservation {
         }
     }
 
+    /// Counts bytes that are about to move by outbound HTTP, of what a server's lease holds.
+    ///
+    /// # Errors
+    /// How many of how many are used, if these do not fit. A host's own lease has no such bound.
+    pub(crate) fn move_bytes(&self, more: u64) -> Result<(), (u64, u64)> {
+        match &self.0 {
+            Fund::Own(_) => Ok(()),
+            Fund::Served(share) => share.move_bytes(more),
+        }
+    }
+
     /// What of this usage the receipt counts. Under a server's terms that is at most what the worst case was
     /// computed from: a meter may pass a limit by one poll of the guest, and that is nobody's to pay.
     #[must_use]

@@ -30,6 +30,8 @@ use soma_policy::{
 use tokio::sync::Notify;
 
 pub(super) use share::Share;
+#[cfg(test)]
+pub(crate) use tests::with_bytes;
 
 use super::Standing;
 use keeping::Keeping;

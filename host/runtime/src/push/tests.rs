@@ -61,7 +61,8 @@ impl Taker {
 
     fn ack(&self) -> JournalAck {
         let hash = self.0.last().map_or(Digest::ZERO, |last| Digest::of(last.as_bytes()));
-        JournalAck { hash, journal: JournalId::from_u128(1), next: self.next() }
+        let (host, journal) = (HostId::from_u128(2), JournalId::from_u128(1));
+        JournalAck { hash, host, journal, next: self.next(), nonce: String::new() }
     }
 
     fn take(&mut self, push: &JournalPush) -> JournalAck {
@@ -152,6 +153,10 @@ fn a_disk_that_is_an_older_copy_and_a_journal_that_two_wrote_send_nothing() {
     assert_eq!(refused.code(), Code::JournalForked);
     let other = JournalAck { journal: JournalId::from_u128(9), ..server.ack() };
     assert!(matches!(push.acked(&rig.journal, &asked, &other), Err(PushError::Unfit(_))));
+    let theirs = JournalAck { host: HostId::from_u128(9), ..server.ack() };
+    assert!(matches!(push.acked(&rig.journal, &asked, &theirs), Err(PushError::Foreign(_))));
+    let earlier = JournalAck { nonce: "of-another-request".to_owned(), ..server.ack() };
+    assert!(matches!(push.acked(&rig.journal, &asked, &earlier), Err(PushError::Foreign(_))));
     assert!(push.acked(&rig.journal, &asked, &server.ack()).is_ok());
 }
 

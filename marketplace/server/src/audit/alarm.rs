@@ -1,10 +1,13 @@
 //! The alarm when a host's journal goes back: a disk that was restored from a copy, a journal that was cut
 //! or written anew, or another machine under the host's name.
 //!
-//! What a host reports is compared with what it reported before. Whether money is settled is decided by
-//! whoever reads the journal itself.
+//! What a host reports is compared with what it reported before; and the first report of a run with how far the
+//! journal is taken, as a copy may have outgrown the last report. Later ones of a run are not: they say what was
+//! durable when they were made, and what came after may be taken before they arrive. So no host sends records before
+//! its first report is answered. Whether money is settled is decided by whoever reads the journal itself.
 
 use serde_json::json;
+use soma_market::settle::Position;
 use soma_policy::Timestamp;
 use soma_policy::feed::HostReport;
 
@@ -28,9 +31,38 @@ fn went_back(before: &HostRow, report: &HostReport) -> Option<String> {
     None
 }
 
+/// What is wrong with the first report of a run after what was taken of the journal; none if that is all there.
+fn fell_short(taken: &Position, report: &HostReport) -> Option<String> {
+    let last = taken.next.saturating_sub(1);
+    if report.journal_seq < last {
+        let ends = report.journal_seq;
+        return Some(format!("its journal ends with {ends}, and {last} of its records were taken"));
+    }
+    if last > 0 && report.journal_seq == last && report.journal_head != taken.head {
+        return Some(format!("its journal has another record {last} than was taken"));
+    }
+    None
+}
+
+impl PlatformUnit {
+    async fn fell_short(
+        &mut self,
+        before: &HostRow,
+        report: &HostReport,
+    ) -> Result<Option<String>, StoreError> {
+        if before.boot == Some(report.boot) {
+            return Ok(None);
+        }
+        let taken = self.journal_place(report.journal).await?;
+        // Of another host's journal nothing is said here: nobody pushes it but that host.
+        let taken = taken.filter(|taken| taken.host == before.host);
+        Ok(taken.and_then(|taken| fell_short(&taken, report)))
+    }
+}
+
 impl Server {
-    /// Compares a report with the one before, in the transaction that stores it. A host whose journal went
-    /// back gets no money and no secrets until an operator has looked.
+    /// Compares a report with what was reported and taken before, in the transaction that stores it. A host whose
+    /// journal went back gets no money and no secrets until an operator has looked.
     pub(crate) async fn watch_journal(
         &self,
         unit: &mut PlatformUnit,
@@ -38,7 +70,11 @@ impl Server {
         before: &HostRow,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let Some(why) = went_back(before, report) else { return Ok(()) };
+        let why = match went_back(before, report) {
+            None => unit.fell_short(before, report).await?,
+            why => why,
+        };
+        let Some(why) = why else { return Ok(()) };
         tracing::error!(host = %before.host, %why, "the journal of a host went back");
         if unit.quarantine_host(&before.host, &why, now).await? {
             let detail = json!({
@@ -114,6 +150,42 @@ mod tests {
             };
             assert_eq!(unit.audit_everywhere(&filter).await.unwrap().len(), 3);
             drop(unit);
+            server.store.close().await;
+        }
+    }
+
+    /// The server took the journal up to this record, whatever was reported.
+    async fn taken(server: &Server, (host, n): (HostId, u128), last: u64, head: &str) {
+        let mut unit = server.store.platform(SCOPE).await.unwrap();
+        let start = Position::start(host, JournalId::from_u128(n), 1);
+        let at = Position { head: Digest::of(head.as_bytes()), next: last + 1, ..start };
+        unit.insert_journal(&at, server.now()).await.unwrap();
+        unit.commit().await.unwrap();
+    }
+
+    on_both_databases! {
+        async fn a_run_that_begins_with_less_than_was_taken_is_an_alarm_also_beyond_the_last_report(database: TestDatabase) {
+            let (server, _, _) = database.server().await;
+            for (n, boot, seq, head, says) in [
+                (1, 2, 9, "a", Some("ends with 9, and 10 of its records were taken")),
+                (2, 2, 10, "x", Some("another record 10 than was taken")),
+                (3, 2, 10, "b", None),
+                (4, 2, 12, "c", None),
+                // Of the same run: it was made before the records that were taken meanwhile.
+                (5, 1, 9, "a", None),
+            ] {
+                let host = TestHost::joined(n, &server, HostRole::Host).await.id;
+                server.heartbeat(host, &report(n, 3, "z")).await.unwrap().unwrap();
+                taken(&server, (host, n), 10, "b").await;
+                let next = HostReport { boot: BootId::from_u128(boot), ..report(n, seq, head) };
+                server.heartbeat(host, &next).await.unwrap().unwrap();
+                let why = quarantine(&server, host).await;
+                match (says, &why) {
+                    (None, None) => {}
+                    (Some(says), Some(why)) => assert!(why.contains(says), "{why}"),
+                    _ => panic!("host {n}: {why:?}"),
+                }
+            }
             server.store.close().await;
         }
     }

@@ -13,7 +13,7 @@ use super::body::{At, Search};
 use super::problem::Problem;
 use super::proven::Proven;
 use crate::feed::{EpochError, FeedEpoch, FeedError, Place};
-use crate::hosts::{HostError, HostPrincipal};
+use crate::hosts::{HostError, HostPrincipal, is_nonce};
 use crate::packages::PackageError;
 use crate::server::Server;
 
@@ -78,8 +78,7 @@ pub(super) async fn heartbeat(
     if value.not_running.len() > REPORTED_MAX {
         return Err(Problem::field("not_running", rule));
     }
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    if !(16..=64).contains(&value.nonce.len()) || !value.nonce.bytes().all(plain) {
+    if !is_nonce(&value.nonce) {
         return Err(Problem::field("nonce", "16 to 64 characters of base64url"));
     }
     let answer = server.heartbeat(host.host, &value).await?;

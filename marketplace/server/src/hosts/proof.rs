@@ -49,6 +49,11 @@ pub(crate) enum HostError {
     /// The role has no business here.
     #[error("a host of the role `{0}` gets nothing of this")]
     Role(&'static str),
+    /// Nobody has judged this run of it yet.
+    #[error(
+        "this run of the host has not reported yet: leases are given after its first heartbeat"
+    )]
+    Unheard,
     /// It contradicted itself.
     #[error("the host is under quarantine: {0}")]
     Quarantined(String),
@@ -65,6 +70,7 @@ impl HostError {
             Self::Replayed => Code::HostProofReplayed,
             Self::Retired(_) => Code::HostRetired,
             Self::TooFast => Code::RateLimited,
+            Self::Unheard => Code::LeaseStart,
             Self::Role(_) | Self::Quarantined(_) => Code::TokenRight,
             Self::Store(_) => Code::StoreDown,
         }
@@ -126,6 +132,12 @@ impl HostPrincipal {
         if self.quarantined { Err(HostError::Quarantined(words())) } else { Ok(()) }
     }
 
+    /// Refuses a run that has made no report, or not the last one: whether a host came back from a copy is judged
+    /// by the first report of a run.
+    pub(crate) fn must_have_reported(&self, boot: BootId) -> Result<(), HostError> {
+        if self.boot == Some(boot) { Ok(()) } else { Err(HostError::Unheard) }
+    }
+
     /// Refuses every role but these.
     pub(crate) fn must_be(&self, roles: &[HostRole]) -> Result<(), HostError> {
         if roles.contains(&self.role) {
@@ -173,9 +185,14 @@ fn judge(
     if now.since(proof.at).0.max(proof.at.since(now).0) > PROOF_AGE_MAX_MS {
         return wrong("its time is too far from the server's clock");
     }
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    if !(16..=64).contains(&proof.nonce.len()) || !proof.nonce.bytes().all(plain) {
+    if !is_nonce(&proof.nonce) {
         return wrong("its nonce is not 16 to 64 characters of base64url");
     }
     Ok(())
+}
+
+/// What hosts draw for a request: 16 to 64 characters of base64url.
+pub(crate) fn is_nonce(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    (16..=64).contains(&text.len()) && text.bytes().all(plain)
 }

@@ -107,11 +107,18 @@ impl PlatformUnit {
 }
 
 /// What may flow by outbound HTTP in a day, by the grants.
-fn bytes_a_day(spec: &InstallationSpec) -> i64 {
+pub(super) fn bytes_a_day(spec: &InstallationSpec) -> i64 {
     let each = spec.grants.http.values().map(|grant| {
         let day = grant.per_day.map(|it| it.request.0.saturating_add(it.response.0));
         day.unwrap_or(BYTES_A_DAY)
     });
+    i64::try_from(each.fold(0u64, u64::saturating_add)).unwrap_or(i64::MAX)
+}
+
+/// What one call may move by the grants that say so: a lease that holds less helps it to nothing.
+pub(super) fn bytes_a_call(spec: &InstallationSpec) -> i64 {
+    let each = spec.grants.http.values().filter_map(|grant| grant.per_call);
+    let each = each.map(|it| it.request.0.saturating_add(it.response.0));
     i64::try_from(each.fold(0u64, u64::saturating_add)).unwrap_or(i64::MAX)
 }
 

@@ -45,14 +45,14 @@ impl Server {
         let row = unit.journal_of(&owner, now).await?;
         let before = row.position;
         if push.from > before.next && before.state == JournalState::Good {
-            return ack(&before);
+            return ack(&before, push);
         }
         let at = At { host: pusher.host, journal: push.journal, now };
         let mut taking =
             Taking { batch: Batch::new(at, book), notes: Notes::default(), row, refusal: None };
         taking.take(&mut unit, &records).await?;
         if taking.row.position == before && taking.refusal.is_none() {
-            return ack(&before);
+            return ack(&before, push);
         }
         taking.batch.write(&mut unit).await?;
         let Taking { batch, notes, row, refusal } = taking;
@@ -77,7 +77,7 @@ impl Server {
         unit.commit().await?;
         crash_point!("server.push.committed");
         self.bell.notify_one();
-        refusal.map_or_else(|| ack(&row.position), |refusal| Err(refusal.into()))
+        refusal.map_or_else(|| ack(&row.position, push), |refusal| Err(refusal.into()))
     }
 }
 
@@ -86,15 +86,20 @@ fn read(owner: &Owner<'_>, push: &JournalPush) -> Result<Vec<Record>, Refusal> {
         let rule = format!("`records` are at most {RECORDS_MAX}, and `from` is at least 1");
         return Err(Refusal::new(Code::FieldBad, "push", rule));
     }
+    if !crate::hosts::is_nonce(&push.nonce) {
+        let rule = "`nonce` is 16 to 64 characters of base64url";
+        return Err(Refusal::new(Code::FieldBad, "push", rule));
+    }
     let bad = |error: super::journal::RecordError| {
         Refusal::new(Code::FieldBad, "push", format!("`records`: {error}"))
     };
     owner.read(push.from, &push.records).map_err(bad)
 }
 
-fn ack(position: &Position) -> Result<JournalAck, MoneyError> {
-    let hash = if position.next <= 1 { Digest::ZERO } else { position.head };
-    Ok(JournalAck { hash, journal: position.journal, next: position.next })
+fn ack(position: &Position, push: &JournalPush) -> Result<JournalAck, MoneyError> {
+    let Position { head, host, journal, next, .. } = *position;
+    let hash = if next <= 1 { Digest::ZERO } else { head };
+    Ok(JournalAck { hash, host, journal, next, nonce: push.nonce.clone() })
 }
 
 impl PlatformUnit {

@@ -8,13 +8,15 @@ use std::collections::BTreeSet;
 
 use soma_capsule::crash_point;
 use soma_market::Refusal;
-use soma_market::budget::{Amounts, Measure, Window};
+use soma_market::budget::{Amounts, Budget, Measure, Window};
 use soma_market::lease::{LastEntry, LeaseAsk, LeaseCommand, LeaseState, grant};
 use soma_market::ledger::Account;
 use soma_policy::feed::{HostLease, Installed, LeaseAnswer, LeaseClose, LeaseWish, LeaseWishes};
-use soma_policy::{BootId, Code, Currency, HostId, InstallationKey, LeaseId, Money, Timestamp};
+use soma_policy::{
+    BootId, Code, Currency, HostId, InstallationKey, InstallationSpec, LeaseId, Money, Timestamp,
+};
 
-use super::budgets::{key_of, left_of};
+use super::budgets::{bytes_a_call, bytes_a_day, key_of, left_of};
 use super::{IDLE_AFTER, LOST_AFTER, MoneyError, START_FOR};
 use crate::server::Server;
 use crate::store::{Book, LeaseRow, PlatformScope, PlatformUnit, TermsRow};
@@ -82,6 +84,13 @@ impl Server {
     }
 }
 
+/// The bytes of a slice; none where nothing is granted that moves any, whatever caps there are above it.
+fn bytes_of(spec: &InstallationSpec, budgets: &[Budget]) -> Option<i64> {
+    let left = left_of(budgets, Measure::Bytes).unwrap_or(0);
+    let slice = (left / SHARE).max(bytes_a_call(spec).min(left));
+    (bytes_a_day(spec) > 0).then_some(slice)
+}
+
 fn bounded(asked: &LeaseWishes) -> Result<(), Refusal> {
     if asked.wishes.len() <= WISHES_MAX && asked.closes.len() <= CLOSES_MAX {
         return Ok(());
@@ -144,10 +153,10 @@ impl PlatformUnit {
             return Err(self.poor(key, holds, wish.at_least).await?.into());
         }
         let start_by = Timestamp(now.plus(START_FOR).0.min(Window::day(now).end().0));
-        let bytes = left_of(&budgets, Measure::Bytes).unwrap_or(0) / SHARE;
+        let bytes = bytes_of(spec, &budgets);
         let money = Money { micros, currency };
         let ask = LeaseAsk {
-            amounts: Amounts { bytes, ..Amounts::of(money) },
+            amounts: Amounts { bytes: bytes.unwrap_or(0), ..Amounts::of(money) },
             boot,
             host,
             id: LeaseId::from_u128(server.clock.fresh_id()),
@@ -167,7 +176,7 @@ impl PlatformUnit {
         }
         let given = HostLease {
             boot,
-            bytes: bytes.unsigned_abs(),
+            bytes: bytes.map(i64::unsigned_abs),
             day: now.day(),
             id: granted.lease.id,
             installation: key.clone(),

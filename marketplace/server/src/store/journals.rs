@@ -148,6 +148,16 @@ impl PlatformUnit {
         self.tx.one(sql, binds![&id.to_string()]).await?.as_ref().map(journal).transpose()
     }
 
+    /// How far a journal is taken, for who only looks.
+    pub(crate) async fn journal_place(
+        &mut self,
+        id: JournalId,
+    ) -> Result<Option<Position>, StoreError> {
+        let sql = "SELECT journal, host, next, head, state, reason, write_off, receipts, starts, denials, kills FROM journals WHERE journal = $1";
+        let row = self.tx.one(sql, binds![&id.to_string()]).await?;
+        row.as_ref().map(journal).transpose().map(|row| row.map(|it| it.position))
+    }
+
     /// Journals by their ids, after `after`.
     pub(crate) async fn journals(
         &mut self,

@@ -14,7 +14,9 @@ use crate::capability::http::day::{DayCounters, Direction};
 use crate::capability::http::redact::Needles;
 use crate::capability::http::rig;
 use crate::capability::http::tap::{Bound, Entry, Used};
+use crate::capability::rig::nothing_reserved;
 use crate::clock::FixedClock;
+use crate::lease::Reservation;
 use crate::running::{Cut, Running};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -23,6 +25,15 @@ fn tap(
     running: &Arc<Running>,
     per_call: Option<u64>,
     per_day: Option<u64>,
+    direction: Direction,
+) -> Tap {
+    leased(running, (per_call, per_day), nothing_reserved(&running.installation), direction)
+}
+
+fn leased(
+    running: &Arc<Running>,
+    (per_call, per_day): (Option<u64>, Option<u64>),
+    lease: Arc<Reservation>,
     direction: Direction,
 ) -> Tap {
     let now = rig::NOW;
@@ -34,6 +45,7 @@ fn tap(
         per_day: bound(per_day),
         day: DayCounters::new().of(&running.installation.key, now),
         used: Used::default(),
+        lease,
         gone: Arc::default(),
     };
     let clock = Arc::new(FixedClock::new(now, 0));
@@ -108,6 +120,22 @@ async fn bytes_over_a_bound_of_the_grant_are_a_denial_and_not_given_on() {
         let (denials, _) = running.denials();
         assert_eq!(denials[0].code, code);
         assert!(denials[0].remedy.contains("grants.http.api.per_"), "{}", denials[0]);
+    }
+}
+
+#[tokio::test]
+async fn bytes_over_what_the_servers_lease_holds_are_a_denial_and_not_given_on() {
+    for (bytes, given) in [(Some(5), "hello"), (Some(4), ""), (Some(0), ""), (None, "")] {
+        let running = rig::running(Limits::DEFAULT);
+        let lease = Arc::new(crate::lease::with_bytes(bytes));
+        let tap = leased(&running, (None, None), lease, Direction::Received);
+        let body =
+            inbound(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello", true, tap, None).await;
+        let (text, error) = read(body).await;
+        assert_eq!((text.as_str(), error.is_some()), (given, given.is_empty()), "{bytes:?}");
+        let (denials, _) = running.denials();
+        let denied = denials.first().map(|denial| (denial.code, denial.reason.contains("lease")));
+        assert_eq!(denied, given.is_empty().then_some((Code::HttpPerDay, true)), "{bytes:?}");
     }
 }
 

@@ -1,8 +1,9 @@
 //! The account of one request's bytes in one direction.
 //!
 //! Every frame is added before it goes on: to the call's host-call bytes (a limit, which ends the call), to the entry's
-//! bytes of this call, and to the installation's bytes of the day. The latter two are the tenant's and author's own
-//! bounds: crossing one is a denial that names the key to raise, and the body ends with an error.
+//! bytes of this call, to the installation's bytes of the day, and to those that the lease holds of the day, where a
+//! server gave it. The latter three are the tenant's and author's own bounds: crossing one is a denial that names the key
+//! to raise, and the body ends with an error.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,6 +14,7 @@ use wasmtime_wasi_http::Error;
 use super::day::{Direction, InstallationDay};
 use super::headers::TooManyFields;
 use crate::clock::Clock;
+use crate::lease::Reservation;
 use crate::running::{Cut, Running};
 
 /// How much one entry may move; nothing stated means no bound of its own.
@@ -47,6 +49,8 @@ pub(crate) struct Entry {
     pub(crate) per_day: Bound,
     pub(crate) day: Arc<InstallationDay>,
     pub(crate) used: Used,
+    /// What the call holds of its lease.
+    pub(crate) lease: Arc<Reservation>,
     /// Set when the guest's store is gone.
     pub(crate) gone: Arc<AtomicBool>,
 }
@@ -118,6 +122,7 @@ impl Tap {
             .day
             .charge(self.clock.now(), self.entry.name.as_str(), self.direction, bytes, per_day)
             .map_err(|used| self.exceeded("day", Code::HttpPerDay, used, per_day))?;
+        self.entry.lease.move_bytes(bytes).map_err(|held| self.unleased(held))?;
         match self.direction {
             Direction::Sent => self.running.meter.add_http(bytes, 0),
             Direction::Received => self.running.meter.add_http(0, bytes),
@@ -130,6 +135,21 @@ impl Tap {
         match self.direction {
             Direction::Sent => Error::HttpRequestTrailerSectionSize(size),
             Direction::Received => Error::HttpResponseTrailerSectionSize(size),
+        }
+    }
+
+    /// The lease of a server holds too few: other hosts have the rest of the day's, or nobody has any.
+    fn unleased(&self, (used, held): (u64, u64)) -> Error {
+        let reason = format!(
+            "{used} of {held} bytes that the lease holds of this day are used, and the next would be too many"
+        );
+        let denial = Denial::new(Code::HttpPerDay, Layer::Budget, &*self.operation, reason)
+            .on(self.entry.capability.clone())
+            .fix("call again when the host has another lease, or raise grants.http.*.per_day, within what the capsule declares");
+        self.running.denied(denial);
+        match self.direction {
+            Direction::Sent => Error::HttpRequestBodySize(Some(held)),
+            Direction::Received => Error::HttpResponseBodySize(Some(held)),
         }
     }
 

@@ -52,7 +52,7 @@ impl Server {
         let id = LeaseId::from_u128(self.given.len() as u128 + 1_000);
         let lease = HostLease {
             boot,
-            bytes: 0,
+            bytes: None,
             day: NOON.day(),
             id,
             installation: key(),
@@ -74,7 +74,8 @@ impl Server {
             }
         }
         let hash = self.records.last().map_or(Digest::ZERO, |last| Digest::of(last.as_bytes()));
-        JournalAck { hash, journal: push.journal, next: self.records.len() as u64 + 1 }
+        let (journal, nonce) = (push.journal, push.nonce.clone());
+        JournalAck { hash, host: HOST, journal, next: self.records.len() as u64 + 1, nonce }
     }
 
     fn heard(&mut self, asked: &LeaseWishes) {

@@ -1,7 +1,7 @@
 //! One lease of a server, and what of it running calls hold.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use soma_policy::feed::HostLease;
 use soma_policy::price::Terms;
@@ -27,6 +27,8 @@ pub(super) struct Given {
     /// When it came, by this host's clock.
     pub(super) came: Timestamp,
     money: MoneyMeter,
+    /// Bytes that its calls moved.
+    moved: AtomicU64,
     /// Calls that hold a part of it. Counted before its end is looked at.
     running: AtomicU32,
     ended: AtomicBool,
@@ -34,8 +36,8 @@ pub(super) struct Given {
 
 impl Given {
     pub(super) fn new(lease: HostLease, terms: Arc<Terms>, came: Timestamp) -> Self {
-        let (money, running, ended) = Default::default();
-        Self { lease, terms, came, money, running, ended }
+        let (money, moved, running, ended) = Default::default();
+        Self { lease, terms, came, money, moved, running, ended }
     }
 
     /// Reserves `worst` for a call that starts at `now`.
@@ -87,6 +89,20 @@ impl Given {
     /// Neither spent nor reserved, in micro-units.
     pub(super) fn left(&self) -> i64 {
         self.lease.money.micros.saturating_sub(self.money.committed())
+    }
+
+    /// Counts bytes that are about to move, if they fit; else says how many of how many are used.
+    pub(super) fn move_bytes(&self, more: u64) -> Result<(), (u64, u64)> {
+        let held = self.lease.bytes.unwrap_or(0);
+        let sum = |moved: u64| moved.checked_add(more).filter(|sum| *sum <= held);
+        let moved = self.moved.fetch_update(Ordering::AcqRel, Ordering::Acquire, sum);
+        moved.map(drop).map_err(|moved| (moved, held))
+    }
+
+    /// Bytes that its calls may still move, of how many; none where it holds none at all.
+    pub(super) fn bytes(&self) -> Option<(u64, u64)> {
+        let held = self.lease.bytes.filter(|held| *held > 0)?;
+        Some((held.saturating_sub(self.moved.load(Ordering::Acquire)), held))
     }
 
     /// Whether it is time to ask for the next one, before this one's last moment.

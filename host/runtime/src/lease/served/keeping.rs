@@ -127,16 +127,20 @@ impl Served {
     }
 }
 
-/// Whether what is there is less than half, less than one call, or about to end.
+/// Whether what is there is less than half (of money, or of bytes), less than one call, or about to end.
 fn needs(leases: &[Arc<Given>], at_least: Money, now: Timestamp) -> bool {
     let mut open = leases.iter().filter(|given| given.may_start(now) && !given.is_late(now));
     let Some(first) = open.next() else { return true };
     let (mut left, mut limit) = (first.left(), first.lease.money.micros);
+    let (mut bytes, mut held) = first.bytes().unwrap_or_default();
     for given in open {
         left = left.saturating_add(given.left());
         limit = given.lease.money.micros;
+        // The last one says how much there is to have: none where the day's are used up.
+        let (more, of) = given.bytes().unwrap_or_default();
+        (bytes, held) = (bytes.saturating_add(more), of);
     }
-    left < at_least.micros || left < limit / 2
+    left < at_least.micros || left < limit / 2 || bytes < held / 2
 }
 
 /// Ends leases whose time is over or whose installation does not run here, and those with too little for another
@@ -144,7 +148,8 @@ fn needs(leases: &[Arc<Given>], at_least: Money, now: Timestamp) -> bool {
 fn end(leases: &[Arc<Given>], runs: bool, now: Timestamp) {
     let later = leases.len().saturating_sub(1);
     for (at, given) in leases.iter().enumerate() {
-        let spent = at < later && given.left() < given.lease.money.micros / 16;
+        let bytes = given.bytes().is_some_and(|(left, held)| left < held / 16);
+        let spent = at < later && (bytes || given.left() < given.lease.money.micros / 16);
         if !runs || spent || now >= given.lease.start_by {
             given.end();
         }

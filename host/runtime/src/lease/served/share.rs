@@ -15,6 +15,8 @@ use super::{Billing, Cost};
 pub(in crate::lease) struct Share {
     pool: Arc<Pool>,
     given: Arc<Given>,
+    /// The lease of the call that came from outside: the server counts what its children move with it.
+    first: Arc<Given>,
     cost: Cost,
     /// In micro-units.
     reserved: i64,
@@ -34,7 +36,8 @@ impl Share {
         slot: bool,
     ) -> Self {
         let (absorbed, settled) = Default::default();
-        Self { pool, given, cost, reserved, absorbed, settled, slot }
+        let first = Arc::clone(&given);
+        Self { pool, given, first, cost, reserved, absorbed, settled, slot }
     }
 
     /// A share for a call that this call's guest makes: of the same lease, or if nothing may start on it any
@@ -42,7 +45,15 @@ impl Share {
     pub(in crate::lease) fn child(&self, cost: Cost, now: Timestamp) -> Result<Self, Box<Denial>> {
         let cost = Cost { origin: Origin::Guest, ..cost };
         let (given, reserved) = self.pool.take(Some(&self.given), &cost, now)?;
-        Ok(Self::new((Arc::clone(&self.pool), given), cost, reserved, false))
+        let mut child = Self::new((Arc::clone(&self.pool), given), cost, reserved, false);
+        child.first = Arc::clone(&self.first);
+        Ok(child)
+    }
+
+    /// Counts bytes that are about to move by outbound HTTP; else says how many of the lease's are used. More are
+    /// asked for, as long as the server has any.
+    pub(in crate::lease) fn move_bytes(&self, more: u64) -> Result<(), (u64, u64)> {
+        self.first.move_bytes(more)
     }
 
     pub(in crate::lease) fn lease(&self) -> LeaseId {

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 use serde::{Deserialize, Serialize};
 use soma_capsule::dsse;
-use soma_policy::feed::{HostRole, JournalAck, JournalPush, LeaseWishes, kind};
+use soma_policy::feed::{HostRole, JournalPush, LeaseWishes, kind};
 use soma_policy::{Code, HostId, JournalId};
 use utoipa::ToSchema;
 
@@ -89,27 +89,33 @@ pub(in crate::edge) async fn lease(
     host.must_be(&[HostRole::Host])?;
     if !value.wishes.is_empty() {
         host.must_be_sound()?;
+        host.must_have_reported(value.boot)?;
     }
     let answer = server.lease(host.host, &value).await?;
-    let signed = dsse::sign_document(kind::LEASES, &answer, &[&server.feed_key]);
+    signed(&server, kind::LEASES, &answer)
+}
+
+/// A document of the feed key.
+fn signed<T: Serialize>(server: &Server, kind: &str, document: &T) -> Result<Response, Problem> {
+    let signed = dsse::sign_document(kind, document, &[&server.feed_key]);
     let signed = signed.map_err(|error| {
-        tracing::error!(%error, "leases could not be signed");
+        tracing::error!(%error, kind, "a document could not be signed");
         Problem::new(Code::HostFailure, "the server failed")
     })?;
     Ok(([(CONTENT_TYPE, "application/json")], signed.to_json()).into_response())
 }
 
-/// Takes what follows of a host's journal and says how far it is taken.
+/// Takes what follows of a host's journal and says how far it is taken: a DSSE envelope of kind `journal-ack`.
 #[utoipa::path(post, path = "/v1/feed/journal", tag = "feed", request_body = Object,
-    responses((status = 200, description = "how far the journal is taken", body = Object)), security(("host" = [])))]
+    responses((status = 200, description = "how far the journal is taken, signed", body = Object)), security(("host" = [])))]
 pub(in crate::edge) async fn push(
     State(server): State<Server>,
     Proven { host, value }: Proven<JournalPush>,
 ) -> Result<Response, Problem> {
     host.must_be(&[HostRole::Host])?;
     let pusher = Pusher { host: host.host, key: host.signing_key };
-    let ack: JournalAck = server.take_journal(&pusher, &value).await?;
-    Ok(Reply::ok(&ack).into_response())
+    let ack = server.take_journal(&pusher, &value).await?;
+    signed(&server, kind::ACK, &ack)
 }
 
 /// Every host's journals, and how far each is taken. For the platform.

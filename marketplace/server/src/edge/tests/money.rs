@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use soma_capsule::dsse::{self, Envelope};
-use soma_policy::feed::{HostRole, LeaseAnswer, kind};
+use soma_policy::Digest;
+use soma_policy::feed::{FeedHead, HostRole, JournalAck, LeaseAnswer, kind};
 
 use super::stage::{Answer, Someone, Stage};
 use crate::fixture::on_both_databases;
@@ -38,6 +39,24 @@ async fn by_host(stage: &Stage, host: &TestHost, path: &str, body: &Value) -> An
     let bytes = serde_json::to_vec(body).unwrap();
     let proof = host.proof(&stage.server, "POST", path, &bytes);
     stage.ask("POST", path).header("soma-host-proof", &proof).json(body).send().await
+}
+
+/// A document that the feed key signed.
+fn signed<T>(stage: &Stage, kind: &str, answer: &Value) -> T
+where
+    T: serde::Serialize + for<'de> serde::Deserialize<'de>,
+{
+    let envelope = Envelope::from_json(answer.to_string().as_bytes()).unwrap();
+    let key = [stage.server.feed_key.public().clone()];
+    dsse::verify(&envelope, kind, &key).unwrap().read().unwrap()
+}
+
+/// What a run of a host that has done nothing says.
+fn report(boot: &str) -> Value {
+    json!({
+        "boot": boot, "head": FeedHead::start(0), "journal": "00000000000000000000000004", "journal_head": Digest::ZERO,
+        "journal_seq": "0", "nonce": "0123456789abcdef", "running": 0,
+    })
 }
 
 on_both_databases! {
@@ -204,16 +223,29 @@ on_both_databases! {
             "boot": "00000000000000000000000003",
             "wishes": [{ "at_least": "1.00 EUR", "installation": { "environment": "production", "id": "csv", "org": "acme" } }],
         });
+        // Whether it came back from a copy is judged by the first report of a run: before that it gets no money.
+        let pending = by_host(&stage, &host, "/v1/feed/leases", &wishes).await;
+        pending.refused(409, "SOMA-B013");
+        let closes = json!({ "boot": wishes["boot"] });
+        by_host(&stage, &host, "/v1/feed/leases", &closes).await.expect(200);
+        for (boot, status) in [("00000000000000000000000009", 409), ("00000000000000000000000003", 200)] {
+            let report = report(boot);
+            by_host(&stage, &host, "/v1/feed/heartbeat", &report).await.expect(200);
+            assert_eq!(by_host(&stage, &host, "/v1/feed/leases", &wishes).await.status, status);
+        }
         let answer = by_host(&stage, &host, "/v1/feed/leases", &wishes).await.expect(200);
-        let envelope = Envelope::from_json(answer.to_string().as_bytes()).unwrap();
-        let key = [stage.server.feed_key.public().clone()];
-        let proven = dsse::verify(&envelope, kind::LEASES, &key).unwrap();
-        let leases: LeaseAnswer = proven.read().unwrap();
+        let leases: LeaseAnswer = signed(&stage, kind::LEASES, &answer);
         assert!(leases.leases.is_empty() && leases.refused[0].1.contains("not installed"), "{leases:?}");
-        let push = json!({ "from": "1", "journal": "00000000000000000000000004", "records": [] });
-        let ack = by_host(&stage, &host, "/v1/feed/journal", &push).await.expect(200);
-        assert_eq!(ack["next"], "1");
-        let bad = json!({ "from": "1", "journal": "00000000000000000000000004", "records": ["x"] });
+        let nonce = "0123456789abcdef";
+        let push = json!({ "from": "1", "journal": "00000000000000000000000004", "nonce": nonce, "records": [] });
+        let answer = by_host(&stage, &host, "/v1/feed/journal", &push).await.expect(200);
+        let ack: JournalAck = signed(&stage, kind::ACK, &answer);
+        assert_eq!((ack.host, ack.next, &*ack.nonce), (host.id, 1, nonce));
+        let mut short = push.clone();
+        short["nonce"] = json!("short");
+        by_host(&stage, &host, "/v1/feed/journal", &short).await.refused(422, "SOMA-H016");
+        let mut bad = push.clone();
+        bad["records"] = json!(["x"]);
         by_host(&stage, &host, "/v1/feed/journal", &bad).await.refused(422, "SOMA-H016");
         stage.ask("POST", "/v1/feed/journal").json(&push).send().await.refused(401, "SOMA-T016");
         let gateway = TestHost::joined(2, &stage.server, HostRole::Gateway).await;

@@ -36,6 +36,26 @@ on_both_databases! {
         assert_eq!(host.lease(&world, 500).await.money.micros, (10_000 - 2 * CALL) / 4);
     }
 
+    async fn bytes_are_a_slice_of_the_days_none_when_they_are_used_up_and_left_out_where_nothing_moves_any(database: TestDatabase) {
+        let world = World::new(database).await;
+        let mut unit = world.server.store.tenant(&TenantScope::of(org("shop"))).await.unwrap();
+        unit.set_cap(&CapRow::of("shop", "bytes", Period::Day, 100 << 10), world.server.now()).await.unwrap();
+        unit.commit().await.unwrap();
+        assert_eq!(Host::new(1).lease(&world, 500).await.bytes, None, "a cap of the org grants nothing");
+        let api = serde_json::json!({
+            "origin": "https://api.example.org", "methods": ["GET"], "paths": ["/v1/*"],
+            "per_call": { "request": "1 KiB", "response": "3 KiB" }, "per_day": { "request": "8 KiB", "response": "16 KiB" },
+        });
+        world.grant("shop/production/csv", &serde_json::json!({ "http": { "api": api } })).await;
+        let mut given = Vec::new();
+        for n in 2..8 {
+            given.push(Host::new(n).lease(&world, 100).await.bytes.unwrap());
+        }
+        // A quarter of what is left, at least what one call may move, at most all.
+        assert_eq!(given, [6 << 10, 4608, 4 << 10, 4 << 10, 4 << 10, 1536]);
+        assert_eq!(Host::new(8).lease(&world, 100).await.bytes, Some(0), "the day's are used up");
+    }
+
     async fn a_close_waits_for_the_journal_that_it_names(database: TestDatabase) {
         let world = World::new(database).await;
         let mut host = Host::new(1);

@@ -150,6 +150,16 @@ impl World {
         unit.commit().await.unwrap();
     }
 
+    /// The feed tells the installation with these grants.
+    pub(super) async fn grant(&self, name: &str, grants: &serde_json::Value) {
+        let key = key(name);
+        let known = self.unit().await.installed(&key).await.unwrap().unwrap();
+        let mut told = serde_json::to_value(&known).unwrap();
+        told["active"]["spec"]["grants"] = grants.clone();
+        let sql = format!("UPDATE feed_state SET payload = '{told}' WHERE subject = '{key}'");
+        self.database.tamper(&sql).await;
+    }
+
     pub(super) async fn balance(&self, account: &Account) -> i64 {
         let mut unit = self.unit().await;
         let row = unit.account(account, Currency::EUR).await.unwrap();
@@ -236,7 +246,8 @@ impl Host {
 
     pub(crate) fn push(&self, from: u64) -> JournalPush {
         let records = self.records[from as usize - 1..].to_vec();
-        JournalPush { from, journal: self.journal, records }
+        let nonce = format!("{:022}", self.records.len());
+        JournalPush { from, journal: self.journal, nonce, records }
     }
 
     pub(crate) fn receipt(

@@ -193,7 +193,7 @@ async fn leases(
     for LeaseWish { installation, .. } in wishes.wishes {
         let lease = HostLease {
             boot: wishes.boot,
-            bytes: 1 << 30,
+            bytes: Some(1 << 30),
             day: AT.day(),
             id: LeaseId::from_u128(content.leases.len() as u128 + 1),
             installation,

@@ -72,6 +72,29 @@ fn more_is_asked_for_when_less_than_half_is_left_and_before_the_last_moment() {
 }
 
 #[test]
+fn more_is_asked_for_when_less_than_half_of_the_bytes_is_left_and_what_has_none_left_is_closed_for_the_next()
+ {
+    let bench = bench();
+    bench.give(HostLease { bytes: Some(160), ..lease(1, 1_000_000) });
+    let call = bench.take(1).unwrap();
+    call.move_bytes(80).unwrap();
+    assert!(!bench.asks(), "half is left");
+    call.move_bytes(71).unwrap();
+    assert!(bench.asks());
+    bench.give(HostLease { bytes: Some(40), ..lease(2, 1_000_000) });
+    bench.advance(3_000);
+    assert!(!bench.asks());
+    assert_eq!(bench.take(1).unwrap().lease(), LeaseId::from_u128(2));
+    drop(call);
+    assert_eq!(bench.wishes().closes.len(), 1);
+    // The day's are used up: more would be none.
+    bench.take(1).unwrap().move_bytes(40).unwrap();
+    bench.give(HostLease { bytes: Some(0), ..lease(3, 1_000_000) });
+    bench.advance(3_000);
+    assert!(!bench.asks());
+}
+
+#[test]
 fn a_refusal_is_heard_and_a_call_that_needs_more_asks_again() {
     let bench = bench();
     assert!(bench.asks());
