@@ -1,7 +1,6 @@
 //! An installation that is upgraded or rolled back while somebody dies: it runs one revision, the other comes when it is
 //! asked for again, and the ledger goes on over both.
 
-use reqwest::Method;
 use serde_json::{Value, json};
 use soma_tests::plane::Answer;
 use soma_tests::{Plane, Realm};
@@ -34,7 +33,7 @@ impl Change {
     async fn ask(self, plane: &Plane, token: &str) -> anyhow::Result<Answer> {
         let body = if self.verb == "upgrade" { json!({ "version": self.to }) } else { Value::Null };
         let route = format!("/v1/installations/notes/{}", self.verb);
-        plane.ask(Method::POST, &route, token, &body).await
+        plane.once(&route, (token, self.verb), &body).await
     }
 
     /// Waits until every host runs what was asked for.

@@ -104,7 +104,8 @@ pub(in crate::edge) async fn update(
 ) -> Result<Response, Problem> {
     own(&principal, &value)?;
     let wish = ChangeWish::To(Box::new(value));
-    changed(server, principal, id, how, Meant { seen: Some(if_match), once, digest }, wish).await
+    let meant = Meant { seen: Some(if_match), once, digest };
+    Box::pin(changed(server, principal, id, how, meant, wish)).await
 }
 
 /// Upgrades an installation with its grants carried over, as far as the new version declares them.
@@ -123,7 +124,8 @@ pub(in crate::edge) async fn upgrade(
     Body { value, digest }: Body<Upgrade>,
 ) -> Result<Response, Problem> {
     let wish = ChangeWish::Upgrade(value.version);
-    changed(server, principal, id, how, Meant { seen, once, digest }, wish).await
+    let meant = Meant { seen, once, digest };
+    Box::pin(changed(server, principal, id, how, meant, wish)).await
 }
 
 /// Which version a request is meant for, and under which key it is sent.
