@@ -27,7 +27,7 @@ if [ -n "$soma" ]; then
 
   share=$(dirname "$(dirname "$soma")")/share/soma/capsules
   home=$(dirname "$share")/builder
-  export SOMA_KEY_PASSWORD=
+  export SOMA_KEY_PASSWORD="signs what this machine built, for this machine"
   if [ ! -f "$home/keys/soma.pub" ]; then
     "$soma" -q --home "$home" key new soma --role publisher >/dev/null
   fi

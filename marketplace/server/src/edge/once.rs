@@ -181,16 +181,19 @@ impl Once {
         if !unit.claim(&mine.scope).await? {
             return Err(in_flight());
         }
-        match unit.answer(&mine.scope, server.now()).await? {
-            Some(before) if before.fingerprint != fingerprint => {
-                Err(Problem::new(Code::KeyReused, "the key was used with another body or query"))
-            }
-            Some(before) => Err(Problem::Before(Box::new(before))),
-            None => {
-                let stored = Some((mine.scope.clone(), fingerprint));
-                Ok(Work { unit, server, stored, _under_way: Some(mine) })
-            }
+        let Some(before) = unit.answer(&mine.scope, server.now()).await? else {
+            let stored = Some((mine.scope.clone(), fingerprint));
+            return Ok(Work { unit, server, stored, _under_way: Some(mine) });
+        };
+        // The key is free again before it is answered: who repeats at once meets no request under way.
+        unit.end().await?;
+        if before.fingerprint != fingerprint {
+            return Err(Problem::new(
+                Code::KeyReused,
+                "the key was used with another body or query",
+            ));
         }
+        Err(Problem::Before(Box::new(before)))
     }
 }
 

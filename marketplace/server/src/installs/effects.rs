@@ -89,7 +89,8 @@ async fn follow(
     for effect in effects {
         let (act, event, detail): (Act, &'static str, Value) = match effect {
             InstallEffect::Record(revision) => {
-                unit.insert_revision(key, revision).await?;
+                let at_once = effects.contains(&InstallEffect::Activate(revision.number));
+                unit.insert_revision(key, revision, at_once).await?;
                 let first = revision.number == 1;
                 if first {
                     counts = Some(false);
@@ -102,6 +103,7 @@ async fn follow(
                 (act, "capsule.accepted", detail)
             }
             InstallEffect::Activate(number) if record.active.number == *number => {
+                unit.bill_revision(key, *number, server.now()).await?;
                 let detail = json!({
                     "capsule": record.capsule, "digest": record.active.spec.digest,
                     "revision": number.to_string(), "version": record.active.version,

@@ -63,6 +63,8 @@ pub(crate) struct Walk {
     receipt: (String, u64),
     posting: (u64, Option<Digest>),
     found: Checked,
+    /// How many differences an alarm has named in this pass.
+    told: u64,
 }
 
 /// The running check, and the last whole pass.
@@ -79,17 +81,22 @@ impl Server {
         Ok(walk.found)
     }
 
-    /// Goes on with the running check; raises an alarm at the end of a pass that found something.
+    /// Goes on with the running check; raises an alarm as soon as something is found.
     pub(crate) async fn check_on(&self, checks: &Checks) -> Result<(), MoneyError> {
         let mut walk = std::mem::take(&mut *checks.walk.lock());
-        if self.check_step(&mut walk).await? {
-            let found = std::mem::take(&mut walk).found;
-            if found.differing > 0 {
-                self.alarm_ledger(&found).await?;
-            }
+        let step = self.check_step(&mut walk).await;
+        let over = step.as_ref().is_ok_and(|over| *over);
+        // Told when the first thing is found, and at the end when there was more; what an error left is not forgotten.
+        let more = walk.found.differing > walk.told && (walk.told == 0 || over);
+        let told = match more {
+            true => self.alarm_ledger(&walk.found).await,
+            false => Ok(()),
+        };
+        if more && told.is_ok() {
+            walk.told = walk.found.differing;
         }
-        *checks.walk.lock() = walk;
-        Ok(())
+        *checks.walk.lock() = if over && told.is_ok() { Walk::default() } else { walk };
+        told.and(step.map(drop))
     }
 
     async fn alarm_ledger(&self, found: &Checked) -> Result<(), MoneyError> {

@@ -31,7 +31,7 @@ pub(crate) struct PricedRevision {
     pub(crate) offer: Digested<Offer>,
     /// When the org first accepted an offer of this capsule.
     pub(crate) accepted: Timestamp,
-    /// Since when its calls are billed; none while it is at its health gate.
+    /// Since when its calls are billed; none while it is at its health gate, and none if it never passed it.
     pub(crate) billed: Option<Timestamp>,
 }
 
@@ -133,7 +133,7 @@ impl PlatformUnit {
     }
 
     /// By what a call is settled; none if its revision is not known, or has another offer. It is noted when the
-    /// revision's first receipt comes, and its billing begins with the first one after its health gate.
+    /// revision's first receipt comes. Calls that began at its health gate are never billed, whenever their receipts come.
     pub(crate) async fn priced(
         &mut self,
         facts: &CallFacts,
@@ -144,9 +144,7 @@ impl PlatformUnit {
         }
         let Some(found) = self.sold(facts).await? else { return Ok(known) };
         let it = match known {
-            Some(known) => {
-                PricedRevision { billed: found.billed.map(|_| facts.started_at), ..known }
-            }
+            Some(known) => PricedRevision { billed: found.billed, ..known },
             None => found,
         };
         self.price_revision(&it).await?;
@@ -164,9 +162,7 @@ impl PlatformUnit {
             return Ok(None);
         };
         let accepted = self.first_accepted(&facts.org, &capsule).await?;
-        let installed = self.installation(&key).await?;
-        let candidate = installed.as_ref().and_then(|row| row.it.record().candidate.as_ref());
-        let gated = candidate.is_some_and(|it| it.revision.number == facts.revision);
+        let billed = self.billed_since(&key, facts.revision).await?;
         Ok(Some(PricedRevision {
             key,
             revision: facts.revision,
@@ -174,7 +170,7 @@ impl PlatformUnit {
             author,
             offer: digested(offer)?,
             accepted: accepted.unwrap_or(revision.at),
-            billed: (!gated).then_some(Timestamp(0)),
+            billed,
         }))
     }
 

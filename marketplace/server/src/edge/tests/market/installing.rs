@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use soma_market::install::Tally;
-use soma_policy::{CallFacts, Digest, Outcome};
+use soma_policy::{CallFacts, Digest, Outcome, Timestamp};
 
 use super::stall::Stall;
 use crate::fixture::on_both_databases;
@@ -11,6 +11,13 @@ use crate::store::PlatformScope;
 
 fn granted() -> serde_json::Value {
     json!({ "http": { "api": { "origin": "https://api.example.org", "methods": ["GET"], "paths": ["/v1/*"] } } })
+}
+
+/// Since when the calls of a revision are billed.
+async fn billed(stall: &Stall, revision: u64) -> Option<Timestamp> {
+    let key = "globex/production/greeter".parse().unwrap();
+    let mut unit = stall.stage.server.store.survey(PlatformScope::of("test")).await.unwrap();
+    unit.billed_since(&key, revision).await.unwrap()
 }
 
 on_both_databases! {
@@ -169,6 +176,8 @@ on_both_databases! {
         assert!(seen["refused"].as_str().unwrap().contains("1 of 2 calls failed"), "{seen}");
         assert!(stall.told("globex/production/greeter").await.unwrap().get("candidate").is_none());
         assert_eq!(stall.events("capsule.backed-out").await, 1);
+        // Receipts that come after the gate's end find calls that nobody pays, too.
+        assert_eq!((billed(&stall, 1).await, billed(&stall, 2).await), (Some(Timestamp(0)), None));
         // Once more, and well.
         stall.stage.post(path, &stall.globex.token, &json!({})).await.expect(202);
         for _ in 0..3 {
@@ -177,6 +186,8 @@ on_both_databases! {
         assert_eq!(server.settle_installations().await.unwrap(), 1);
         let seen = stall.stage.get("/v1/installations/greeter", &stall.globex.token).await.expect(200);
         assert_eq!((&seen["active"]["digest"], &seen["active"]["revision"]), (&json!(two), &json!(3)));
+        assert_eq!(billed(&stall, 3).await, Some(server.now()), "what began at the gate stays unbilled");
+        assert_eq!(billed(&stall, 2).await, None);
     }
 
     async fn what_asks_for_nothing_more_comes_by_itself_where_the_tenant_wants_it(database: TestDatabase) {
