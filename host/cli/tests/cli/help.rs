@@ -35,6 +35,7 @@ const COMMANDS: &[&str] = &[
     "user lock",
     "user unlock",
     "user erase",
+    "user reset",
     "user password",
     "service",
     "service list",

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use soma_capsule::crash_point;
 use soma_market::Step;
 use soma_market::install::{InstallEffect, Installed};
+use soma_policy::Timestamp;
 use soma_policy::feed::Topic;
 
 use super::payload::payload;
@@ -29,7 +30,8 @@ pub(crate) async fn keep(
     if !unit.update_installation(row.it.record().sequence, &next, &change).await? {
         return Err(MarketError::Raced);
     }
-    follow(server, unit, who, &next, &effects).await?;
+    let gated = row.it.record().candidate.as_ref().map(|it| it.revision.number);
+    follow(server, unit, (who, gated), &next, &effects).await?;
     Ok(next)
 }
 
@@ -44,7 +46,7 @@ pub(super) async fn keep_first(
     let change = tell(server, unit, &next, &effects).await?.unwrap_or_default();
     let row = InstallationRow { it: next.clone(), change, created: server.now() };
     unit.insert_installation(&row).await?;
-    follow(server, unit, who, &next, &effects).await?;
+    follow(server, unit, (who, None), &next, &effects).await?;
     crash_point!("server.install.kept");
     Ok(next)
 }
@@ -75,10 +77,11 @@ async fn tell(
     Ok(Some(change.id))
 }
 
+/// `gated` is the revision that was at its health gate before the step.
 async fn follow(
     server: &Server,
     unit: &mut PlatformUnit,
-    who: &str,
+    (who, gated): (&str, Option<u64>),
     next: &Installed,
     effects: &[InstallEffect],
 ) -> Result<(), MarketError> {
@@ -89,8 +92,7 @@ async fn follow(
     for effect in effects {
         let (act, event, detail): (Act, &'static str, Value) = match effect {
             InstallEffect::Record(revision) => {
-                let at_once = effects.contains(&InstallEffect::Activate(revision.number));
-                unit.insert_revision(key, revision, at_once).await?;
+                unit.insert_revision(key, revision).await?;
                 let first = revision.number == 1;
                 if first {
                     counts = Some(false);
@@ -103,7 +105,8 @@ async fn follow(
                 (act, "capsule.accepted", detail)
             }
             InstallEffect::Activate(number) if record.active.number == *number => {
-                unit.bill_revision(key, *number, server.now()).await?;
+                let since = if gated == Some(*number) { server.now() } else { Timestamp(0) };
+                unit.bill_revision(key, &record.active, since).await?;
                 let detail = json!({
                     "capsule": record.capsule, "digest": record.active.spec.digest,
                     "revision": number.to_string(), "version": record.active.version,

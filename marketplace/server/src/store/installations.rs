@@ -135,15 +135,13 @@ impl PlatformUnit {
         Ok(self.tx.run(sql, binds).await? == 1)
     }
 
-    /// Keeps a revision for ever; `at_once` says that it passes no gate.
     pub(crate) async fn insert_revision(
         &mut self,
         key: &InstallationKey,
         it: &Revision,
-        at_once: bool,
     ) -> Result<(), StoreError> {
-        let sql = "INSERT INTO revisions (org, environment, installation, revision, capsule, version, digest, offer, record, made_ms, billed_ms) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+        let sql = "INSERT INTO revisions (org, environment, installation, revision, capsule, version, digest, offer, record, made_ms) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
         let (capsule, version) = (it.spec.capsule.to_string(), it.version.to_string());
         let (digest, offer, text) =
             (it.spec.digest.to_string(), it.offer.to_string(), record_text(it)?);
@@ -158,34 +156,8 @@ impl PlatformUnit {
             &offer,
             &text,
             it.at,
-            at_once.then_some(Timestamp(0)),
         ];
         self.tx.run(sql, binds).await.map(drop)
-    }
-
-    /// A revision became the active one: what begins from now on is billed, if it was at a gate until now.
-    pub(crate) async fn bill_revision(
-        &mut self,
-        key: &InstallationKey,
-        number: u64,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let sql = "UPDATE revisions SET billed_ms = $5 WHERE org = $1 AND environment = $2 AND installation = $3 AND revision = $4 \
-                   AND billed_ms IS NULL";
-        let key = (key.org.as_str(), key.environment.as_str(), key.id.as_str());
-        self.tx.run(sql, binds![key.0, key.1, key.2, whole(number), now]).await.map(drop)
-    }
-
-    /// Since when the calls of a revision are billed; none if it is at its gate, or never passed it.
-    pub(crate) async fn billed_since(
-        &mut self,
-        key: &InstallationKey,
-        number: u64,
-    ) -> Result<Option<Timestamp>, StoreError> {
-        let sql = "SELECT billed_ms FROM revisions WHERE org = $1 AND environment = $2 AND installation = $3 AND revision = $4";
-        let key = (key.org.as_str(), key.environment.as_str(), key.id.as_str());
-        let row = self.tx.one(sql, binds![key.0, key.1, key.2, whole(number)]).await?;
-        row.map_or(Ok(None), |row| row.maybe_time("billed_ms"))
     }
 
     /// A revision that ever was.

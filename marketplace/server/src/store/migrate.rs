@@ -37,7 +37,7 @@ const STEPS: &[Step] = &[
     step!(6 "0006_reviews"),
     step!(7 "0007_constitution"),
     step!(8 "0008_attempts"),
-    step!(9 "0009_gates"),
+    step!(9 "0009_statements"),
 ];
 
 /// All steps as one text for each database.

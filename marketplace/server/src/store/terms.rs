@@ -1,6 +1,7 @@
 //! Terms: editions of what charges depend on, and by what the calls of each revision are settled.
 
 use soma_market::Digested;
+use soma_market::install::Revision;
 use soma_market::offer::Offer;
 use soma_policy::feed::Installed;
 use soma_policy::price::Terms;
@@ -132,44 +133,66 @@ impl PlatformUnit {
             .map(drop)
     }
 
-    /// By what a call is settled; none if its revision is not known, or has another offer. It is noted when the
-    /// revision's first receipt comes. Calls that began at its health gate are never billed, whenever their receipts come.
+    /// By what a call is settled; none if its revision is not known, or has another offer. It is noted when the revision
+    /// becomes the active one, or when its first receipt comes. Calls that began at its health gate are never billed,
+    /// whenever their receipts come.
     pub(crate) async fn priced(
         &mut self,
         facts: &CallFacts,
     ) -> Result<Option<PricedRevision>, StoreError> {
-        let known = self.priced_before(facts).await?;
-        if known.as_ref().is_some_and(|it| it.billed.is_some()) {
-            return Ok(known);
+        if let Some(known) = self.priced_before(facts).await? {
+            return Ok(Some(known));
         }
-        let Some(found) = self.sold(facts).await? else { return Ok(known) };
-        let it = match known {
-            Some(known) => PricedRevision { billed: found.billed, ..known },
-            None => found,
-        };
-        self.price_revision(&it).await?;
-        Ok(Some(it))
-    }
-
-    /// What the marketplace says of a revision: whose it is, and whether it is at its health gate.
-    async fn sold(&mut self, facts: &CallFacts) -> Result<Option<PricedRevision>, StoreError> {
         let (environment, id) = (facts.environment.clone(), facts.installation.clone());
         let key = InstallationKey { environment, id, org: facts.org.clone() };
         let found = self.revision(&key, facts.revision).await?;
         let Some(revision) = found.filter(|it| it.offer == facts.offer) else { return Ok(None) };
-        let capsule = revision.spec.capsule;
-        let Some((author, offer)) = self.offer(&capsule, &facts.offer).await? else {
+        // One that was active before activations were noted: it is the active one, or the one before.
+        let row = self.installation(&key).await?;
+        let was = row.as_ref().is_some_and(|row| {
+            let record = row.it.record();
+            let before = record.previous.as_ref().map(|it| it.number);
+            record.active.number == facts.revision || before == Some(facts.revision)
+        });
+        let sold = self.sold(&key, &revision, was.then_some(Timestamp(0))).await?;
+        if let Some(it) = &sold {
+            self.price_revision(it).await?;
+        }
+        Ok(sold)
+    }
+
+    /// A revision became the active one: what begins from then on is billed.
+    pub(crate) async fn bill_revision(
+        &mut self,
+        key: &InstallationKey,
+        it: &Revision,
+        since: Timestamp,
+    ) -> Result<(), StoreError> {
+        match self.sold(key, it, Some(since)).await? {
+            Some(it) => self.price_revision(&it).await,
+            None => Ok(()),
+        }
+    }
+
+    /// What the marketplace says of a revision: whose it is, at which offer.
+    async fn sold(
+        &mut self,
+        key: &InstallationKey,
+        it: &Revision,
+        billed: Option<Timestamp>,
+    ) -> Result<Option<PricedRevision>, StoreError> {
+        let capsule = it.spec.capsule.clone();
+        let Some((author, offer)) = self.offer(&capsule, &it.offer).await? else {
             return Ok(None);
         };
-        let accepted = self.first_accepted(&facts.org, &capsule).await?;
-        let billed = self.billed_since(&key, facts.revision).await?;
+        let accepted = self.first_accepted(&key.org, &capsule).await?;
         Ok(Some(PricedRevision {
-            key,
-            revision: facts.revision,
+            key: key.clone(),
+            revision: it.number,
             capsule,
             author,
             offer: digested(offer)?,
-            accepted: accepted.unwrap_or(revision.at),
+            accepted: accepted.unwrap_or(it.at),
             billed,
         }))
     }

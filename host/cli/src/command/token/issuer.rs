@@ -48,7 +48,7 @@ pub(crate) struct Retire {
 /// Print a token for the API key in SOMA_API_KEY
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  SOMA_TOKEN=$(SOMA_API_KEY=… soma token exchange) soma call csv to-json -a text=@data.csv"
+    after_help = "Example:\n  soma token exchange --can call:csv\n\nThe key comes from SOMA_API_KEY or a prompt, never from the command line."
 )]
 pub(crate) struct Exchange {
     /// What it may do, of what the key may (may be repeated)

@@ -13,11 +13,16 @@ fn granted() -> serde_json::Value {
     json!({ "http": { "api": { "origin": "https://api.example.org", "methods": ["GET"], "paths": ["/v1/*"] } } })
 }
 
-/// Since when the calls of a revision are billed.
+/// Since when the calls of a revision are billed, if a receipt of one came now.
 async fn billed(stall: &Stall, revision: u64) -> Option<Timestamp> {
+    let server = &stall.stage.server;
     let key = "globex/production/greeter".parse().unwrap();
-    let mut unit = stall.stage.server.store.survey(PlatformScope::of("test")).await.unwrap();
-    unit.billed_since(&key, revision).await.unwrap()
+    let mut unit = server.store.platform(PlatformScope::of("test")).await.unwrap();
+    let offer = unit.revision(&key, revision).await.unwrap().unwrap().offer;
+    let facts = CallFacts { offer, ..facts(stall, revision) };
+    let priced = unit.priced(&facts).await.unwrap().unwrap();
+    unit.commit().await.unwrap();
+    priced.billed
 }
 
 on_both_databases! {
