@@ -38,10 +38,13 @@ async fn held(fleet: &Fleet, version: u64) {
 }
 
 fn installation(digest: &str) -> Value {
-    let bytes = json!({ "request": "4 KiB", "response": "1 MiB" });
+    // Enough of a day for the leases of every run: what a dead one held comes back later.
+    let (call, day) = (["4 KiB", "1 MiB"], ["1 MiB", "64 MiB"]);
+    let bytes =
+        |[request, response]: [&str; 2]| json!({ "request": request, "response": response });
     let issues = json!({
         "origin": ORIGIN, "methods": ["GET"], "paths": ["/repos/*/*/issues", "/repositories/*/issues"],
-        "per_call": bytes, "per_day": bytes,
+        "per_call": bytes(call), "per_day": bytes(day),
     });
     let cache = json!({ "prefix": "etag/", "access": "read-write", "quota": "4 MiB" });
     json!({
